@@ -1,0 +1,1 @@
+"""The machinery under the consumers: topology, codec, worker, delivery, broker, command line."""

@@ -1,0 +1,1 @@
+"""One module per consumer group, named as the group in topology.yaml. Plain code: events in, events out."""

@@ -1,0 +1,1 @@
+"""The doors through which calls arrive: each turns its own protocol into events."""
