@@ -1,0 +1,136 @@
+"""Which event of a call is due when: the player's decisions, without a clock and without Kafka.
+
+An event is due when the thing it tells of is over: a chunk at its last sample, a message when it has been typed. What
+a file doesn't tell (that a caller was put on hold) is not made up.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from callbus.errors import InputError
+from callbus.ids import event_id
+from producers.player.files import AudioCall, Play, WrittenCall, WrittenTurn
+from schemas.records import AudioChunk, CallEvent, CallEventType, Medium, Provenance, Recording, Utterance
+
+STAGE = "player"
+CHUNK_MS = 250
+_FIRST_HAND = Provenance(stage=STAGE, model="", model_version="", origin_ids=())
+
+PlayedEvent = CallEvent | AudioChunk | Recording | Utterance
+
+
+class Due(NamedTuple):
+    """An event with its time: `at_ms` in the record stays 0 until it is published."""
+
+    due_ms: float  # from the start of the call
+    topic: str
+    record: PlayedEvent
+
+
+def events(play: Play, call: AudioCall | WrittenCall) -> Iterator[Due]:
+    """A call's events in order of time, from `started` to `ended`. Their ids depend on `play.call_id` alone."""
+    if isinstance(call, WrittenCall):
+        if play.as_recording:
+            raise InputError(
+                f"{play.path}: a written call can't be played as a recording; leave that out, or name audio"
+            )
+        return _written(play.call_id, call)
+    return _recording(play.call_id, call) if play.as_recording else _live(play.call_id, call)
+
+
+def _live(call_id: str, call: AudioCall) -> Iterator[Due]:
+    yield _step(call_id, "started", call.medium, 0)
+    size = max(1, call.sample_rate_hz * CHUNK_MS // 1000)
+    total = call.samples.shape[1]
+    for sequence, start in enumerate(range(0, total, size)):
+        end = min(start + size, total)
+        for number, channel in enumerate(call.channels):
+            chunk = AudioChunk(
+                event_id=event_id(call_id, STAGE, f"{channel}/{sequence}"),
+                call_id=call_id,
+                channel=channel,
+                channels=len(call.channels),
+                sequence=sequence,
+                start_sample=start,
+                sample_rate_hz=call.sample_rate_hz,
+                codec="pcm_s16le",
+                last=end == total,
+                at_ms=0,
+                payload=call.samples[number, start:end].astype(np.dtype("<i2")).tobytes(),
+            )
+            yield Due(end * 1000 / call.sample_rate_hz, "call-audio", chunk)
+    yield _step(call_id, "ended", call.medium, total * 1000 / call.sample_rate_hz)
+
+
+def _recording(call_id: str, call: AudioCall) -> Iterator[Due]:
+    yield _step(call_id, "started", "recording", 0)
+    recording = Recording(
+        event_id=event_id(call_id, STAGE, "recording"),
+        call_id=call_id,
+        at_ms=0,
+        uri=call.path.resolve().as_uri(),
+        sha256=call.sha256,
+        channels=call.channels,
+        duration_ms=call.duration_ms,
+    )
+    yield Due(0, "call-recordings", recording)
+    yield _step(call_id, "ended", "recording", 0)
+
+
+def _written(call_id: str, call: WrittenCall) -> Iterator[Due]:
+    yield _step(call_id, "started", call.medium, 0)
+    for number, turn in sorted(enumerate(call.turns), key=lambda numbered: numbered[1].end_ms):
+        message = _message(call_id, f"message/{number}", turn, turn.language or call.language)
+        yield Due(turn.end_ms, "transcripts", message)
+    yield Due(call.duration_ms, "transcripts", _end(call_id, call.duration_ms))
+    yield _step(call_id, "ended", call.medium, call.duration_ms)
+
+
+def _step(call_id: str, type_: CallEventType, medium: Medium, due_ms: float) -> Due:
+    step = CallEvent(
+        event_id=event_id(call_id, STAGE, type_),
+        call_id=call_id,
+        at_ms=0,
+        type=type_,
+        medium=medium,
+        source=STAGE,
+    )
+    return Due(due_ms, "call-events", step)
+
+
+def _message(call_id: str, position: str, turn: WrittenTurn, language: str) -> Utterance:
+    return Utterance(
+        event_id=event_id(call_id, STAGE, position),
+        call_id=call_id,
+        at_ms=0,
+        kind="message",
+        speaker=turn.speaker,
+        start_ms=turn.start_ms,
+        end_ms=turn.end_ms,
+        text=turn.text,
+        language=language,
+        language_probability=1.0,
+        confidence=1.0,
+        words=(),
+        provenance=_FIRST_HAND,
+    )
+
+
+def _end(call_id: str, duration_ms: int) -> Utterance:
+    return Utterance(
+        event_id=event_id(call_id, STAGE, "end"),
+        call_id=call_id,
+        at_ms=0,
+        kind="end",
+        speaker="unknown",
+        start_ms=duration_ms,
+        end_ms=duration_ms,
+        text="",
+        language="",
+        language_probability=0.0,
+        confidence=1.0,
+        words=(),
+        provenance=_FIRST_HAND,
+    )
