@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT_BROKERS = "127.0.0.1:19092"
+DEFAULT_BROKERS = "127.0.0.1:9092"
 MAX_MESSAGE_BYTES = 9 * 1024 * 1024  # a dead letter wraps the largest document whole
 
 

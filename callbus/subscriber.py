@@ -1,0 +1,105 @@
+"""Reads events as a subscriber does: committed ones only, typed, in no consumer group."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from callbus.codec import Codec
+from callbus.errors import BrokerError, CodecError
+from callbus.kafka import MAX_MESSAGE_BYTES, Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message. `record` is None for a tombstone, and where the bytes are no event: `problem` says why."""
+
+    topic: str
+    lane: int
+    offset: int
+    timestamp_ms: int
+    call_id: str
+    record: Any = None
+    problem: str | None = None
+
+
+class Subscription:
+    """The messages of some topics, from all lanes, each lane in order."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, codec: Codec) -> None:
+        self._consumer = consumer
+        self._codec = codec
+
+    async def next(self, wait_s: float = 0.2) -> list[Received]:
+        """What has arrived, or nothing if nothing does within `wait_s`."""
+        batches = await self._consumer.getmany(timeout_ms=round(wait_s * 1000))
+        return [self._received(message) for messages in batches.values() for message in messages]
+
+    async def until_end(self) -> AsyncIterator[Received]:
+        """Everything up to where the topics end now; then it stops."""
+        partitions = list(self._consumer.assignment())
+        ends = await self._consumer.end_offsets(partitions)
+        left = {tp for tp in partitions if await self._consumer.position(tp) < ends[tp]}
+        while left:
+            for received in await self.next():
+                yield received
+            left = {tp for tp in left if await self._consumer.position(tp) < ends[tp]}
+
+    def _received(self, message: Any) -> Received:
+        call_id = (message.key or b"").decode(errors="replace")
+        place = (message.topic, message.partition, message.offset, message.timestamp, call_id)
+        if message.value is None:
+            return Received(*place)
+        try:
+            return Received(*place, record=self._codec.decode(message.topic, message.value))
+        except CodecError as problem:
+            return Received(*place, problem=str(problem))
+
+
+@asynccontextmanager
+async def subscribe(
+    connection: Connection,
+    codec: Codec,
+    topics: Collection[str],
+    start: Literal["beginning", "now"] = "now",
+    lanes: Collection[int] | None = None,
+) -> AsyncIterator[Subscription]:
+    """Subscribe to every lane of `topics`, or only to `lanes`. BrokerError where there is no broker or no such topic.
+
+    On entering, the position is fixed: what is published from then on will be seen.
+    """
+    consumer = AIOKafkaConsumer(
+        **connection.client(),
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+    )
+    try:
+        await consumer.start()
+        partitions = await _partitions(consumer, connection, topics, lanes)
+        consumer.assign(partitions)
+        await (consumer.seek_to_beginning if start == "beginning" else consumer.seek_to_end)(*partitions)
+        await asyncio.gather(*(consumer.position(tp) for tp in partitions))
+        yield Subscription(consumer, codec)
+    except KafkaError as problem:
+        raise BrokerError(f"{connection.brokers}: {type(problem).__name__}: {problem}") from problem
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(
+    consumer: AIOKafkaConsumer, connection: Connection, topics: Collection[str], lanes: Collection[int] | None
+) -> list[TopicPartition]:
+    await consumer.topics()
+    found = []
+    for topic in topics:
+        partitions = consumer.partitions_for_topic(topic)
+        if not partitions:
+            raise BrokerError(f"{connection.brokers} has no topic {topic}; run `callbus topics apply`")
+        found += [TopicPartition(topic, lane) for lane in sorted(partitions) if lanes is None or lane in lanes]
+    return found

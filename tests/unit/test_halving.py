@@ -1,0 +1,78 @@
+"""callbus.worker.halving: a failing batch is narrowed down to the guilty event, and only that one is refused."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from callbus.consumer import CallResult, CallSlice, Outcome, Reject, Retry
+from callbus.worker import halving
+
+
+class Doubling:
+    """Doubles numbers; refuses 13 by raising, which fails the whole batch that it is in."""
+
+    calls = 0
+
+    def handle(self, events: Sequence[int]) -> list[Outcome]:
+        self.calls += 1
+        if 13 in events:
+            raise Reject("thirteen")
+        return [[event * 2] for event in events]  # type: ignore[list-item]
+
+
+class Summing:
+    """Sums the numbers of a call."""
+
+    def advance(self, slices: Sequence[CallSlice[Any, Any]]) -> list[CallResult[Any, Any]]:
+        results = []
+        for one in slices:
+            if 13 in one.events:
+                raise Retry("thirteen")
+            if 666 in one.events:
+                raise ZeroDivisionError("a fault of the code")
+            total = (one.state or 0) + sum(one.events)
+            results.append(CallResult([total], total))
+        return results
+
+
+def test_only_the_guilty_event_is_refused() -> None:
+    """Every other event of the batch has its outcome, in its place."""
+    consumer = Doubling()
+    outcomes = halving.handle(consumer, [*range(32)])
+    assert isinstance(outcomes[13], Reject)
+    assert [o for i, o in enumerate(outcomes) if i != 13] == [[i * 2] for i in range(32) if i != 13]
+    assert consumer.calls <= 11  # 2 log2(32) + 1
+
+
+def test_a_call_goes_on_after_its_guilty_event() -> None:
+    """The slice is cut in two around it; the state is threaded through; other calls notice nothing."""
+    slices = [CallSlice("a", [1, 2, 13, 4], 10, None), CallSlice("b", [5], None, None)]
+    a, b = halving.advance(Summing(), slices)
+    assert a.result is not None and b.result is not None
+    assert a.result.state == 17
+    assert [event for event, _ in a.refused] == [13]
+    assert (b.result.events, b.refused) == ([5], ())
+
+
+def test_a_call_whose_every_event_is_refused_has_not_moved() -> None:
+    """There is no new state to write."""
+    [one] = halving.advance(Summing(), [CallSlice("a", [13], 10, None)])
+    assert one.result is None
+
+
+def test_any_other_exception_goes_through() -> None:
+    """A fault of the code is not an input's fault: nothing is put aside for it."""
+    with pytest.raises(ZeroDivisionError):
+        halving.advance(Summing(), [CallSlice("a", [1, 666], None, None), CallSlice("b", [5], None, None)])
+
+
+def test_a_consumer_that_gives_too_few_results_is_caught() -> None:
+    """Results are matched to inputs by position; a missing one must not shift the others."""
+
+    class Short:
+        def handle(self, events: Sequence[int]) -> list[Outcome]:
+            return [[] for _ in events][1:]
+
+    with pytest.raises(TypeError, match="1 results for 2 inputs"):
+        halving.handle(Short(), [1, 2])
