@@ -10,14 +10,13 @@ from contextlib import ExitStack
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 
 from callbus.codec import Codec
 from callbus.errors import BrokerError, CallbusError, ModelError
 from callbus.kafka import Connection
 from callbus.notify import notify
 from callbus.registry import SchemaRegistry
+from callbus.topics import connected
 from callbus.topology import Group, Topology, module_of
 from callbus.worker.worker import Worker
 
@@ -30,10 +29,10 @@ class Runner(Protocol):
     """What runs one group: a Worker, or the host of a Faust app."""
 
     group: Group
-    settled: asyncio.Event  # the group has its lanes
 
     async def run(self) -> None: ...
     def stop(self) -> None: ...
+    async def ready(self) -> None: ...
     @property
     def lanes(self) -> list[int]: ...
 
@@ -98,7 +97,7 @@ async def _run_all(runners: Sequence[Runner]) -> None:
 
 async def _tell_when_ready(runners: Sequence[Runner]) -> None:
     async def one(runner: Runner) -> None:
-        await runner.settled.wait()
+        await runner.ready()
         log.info("ready", group=runner.group.name, lanes=runner.lanes)
         notify(STATUS=f"{runner.group.name} ready, {len(runner.lanes)} lanes")
 
@@ -173,18 +172,11 @@ async def _topics_exist(groups: Sequence[Group], connection: Connection, wait_s:
 
 async def _missing(wanted: set[str], connection: Connection) -> str | None:
     """What the broker lacks, in words; None if nothing."""
-    client = AIOKafkaConsumer(**connection.client())
     try:
-        await client.start()
-        there = await client.topics()
-    except KafkaError as problem:
-        return (
-            f"no broker answers at {connection.brokers} ({type(problem).__name__}); start one with "
-            "`callbus broker start`, or name yours with --brokers or CALLBUS_BROKERS"
-        )
-    finally:
-        await client.stop()
-    missing = ", ".join(sorted(wanted - there))
+        async with connected(connection) as admin:
+            missing = ", ".join(sorted(wanted - set(await admin.list_topics())))
+    except BrokerError as problem:
+        return str(problem)
     return f"{connection.brokers} has no topic {missing}; run `callbus topics apply`" if missing else None
 
 

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from callbus.codec import Codec
 from callbus.errors import BrokerError, CodecError
 from callbus.kafka import MAX_MESSAGE_BYTES, Connection
+from callbus.topics import connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ async def subscribe(
 
     On entering, the position is fixed: what is published from then on will be seen.
     """
+    partitions = await _partitions(connection, topics, lanes)
     consumer = AIOKafkaConsumer(
         **connection.client(),
         enable_auto_commit=False,
@@ -81,7 +83,6 @@ async def subscribe(
     )
     try:
         await consumer.start()
-        partitions = await _partitions(consumer, connection, topics, lanes)
         consumer.assign(partitions)
         await (consumer.seek_to_beginning if start == "beginning" else consumer.seek_to_end)(*partitions)
         await asyncio.gather(*(consumer.position(tp) for tp in partitions))
@@ -93,13 +94,14 @@ async def subscribe(
 
 
 async def _partitions(
-    consumer: AIOKafkaConsumer, connection: Connection, topics: Collection[str], lanes: Collection[int] | None
+    connection: Connection, topics: Collection[str], lanes: Collection[int] | None
 ) -> list[TopicPartition]:
-    await consumer.topics()
+    async with connected(connection) as admin:
+        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics(list(topics))}
     found = []
     for topic in topics:
-        partitions = consumer.partitions_for_topic(topic)
-        if not partitions:
+        if not described.get(topic):
             raise BrokerError(f"{connection.brokers} has no topic {topic}; run `callbus topics apply`")
-        found += [TopicPartition(topic, lane) for lane in sorted(partitions) if lanes is None or lane in lanes]
+        its = sorted(partition["partition"] for partition in described[topic])
+        found += [TopicPartition(topic, lane) for lane in its if lanes is None or lane in lanes]
     return found

@@ -350,6 +350,24 @@ class DeadLetter:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """What stands for a personal particular in the redacted texts of its call."""
+
+    label: str
+    text: str
+    placeholder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactionState:
+    """What redaction remembers of a running call."""
+
+    call_id: str
+    placeholders: tuple[Placeholder, ...]
+    expecting: tuple[str, ...]
+
+
 class Record(Protocol):
     """Anything that travels on a call topic or in a call's state."""
 

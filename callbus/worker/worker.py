@@ -111,6 +111,10 @@ class Worker:
         """Finish what is in hand, commit it, leave, and let `run` return."""
         self._stopping.set()
 
+    async def ready(self) -> None:
+        """Returns once every lane that is assigned to this worker is open."""
+        await self.settled.wait()
+
     @property
     def lanes(self) -> list[int]:
         """The lanes that are open here."""

@@ -1,8 +1,7 @@
 """The lane assignor in real consumer groups: aiokafka calls it as an instance, and the broker carries its claims."""
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 
 import pytest
@@ -10,10 +9,9 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from callbus.worker.assignor import LaneAssignor
+from tests.integration.stage import until
 
 pytestmark = pytest.mark.broker
-
-DEADLINE_S = 20.0
 
 
 class Group:
@@ -57,13 +55,6 @@ async def group(broker: str) -> AsyncIterator[Group]:
         await admin.start()
         open_until.push_async_callback(admin.close)
         yield Group(broker, admin, open_until)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for a condition of this process; fails after the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110 -- what we wait for is in aiokafka, which has no event for it
-            await asyncio.sleep(0.02)
 
 
 async def test_a_member_that_joins_and_leaves_moves_only_its_share(group: Group) -> None:

@@ -1,0 +1,234 @@
+"""Finds the particulars of every utterance (names, places, numbers, ages …), and writes it without the personal ones.
+
+An utterance is read three ways: by a general model (spaCy, under Presidio), by word lists of the helpline's countries,
+and by what stands around a name when people speak. Spoken numbers are read as digits first. What was found once in a
+call is found again in every later utterance of it, and one person keeps one placeholder through the call: that is what
+the group remembers (`RedactionState`). Utterances of one call that come together also learn from the later of them.
+
+Rather too much is masked than too little: a run of digits that nothing recognises, a dictated fragment of a number, an
+unknown word with a capital are all masked.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from callbus.consumer import CallResult, CallSlice, Settings
+from callbus.errors import Reject, TopologyError
+from callbus.ids import event_id
+from consumers.ner.cues import NAME_AGAIN, could_be_name
+from consumers.ner.expecting import answers, expected_after
+from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.reading import Reading, read
+from consumers.ner.register import Register
+from consumers.ner.spans import resolve
+from consumers.ner.words import Span, Word
+from schemas.records import Entity, Provenance, RedactionState, Translation, UtteranceEntities
+
+if TYPE_CHECKING:
+    from consumers.ner.analysis import Analysis
+
+_FOUND = ("NAME", "LOCATION", "LANDMARK", "ORGANIZATION", "AGE", "DATE", "PHONE_NUMBER", "ID_NUMBER", "EMAIL")
+_NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
+_LONGEST_TEXT = 20_000  # characters; far beyond any utterance, and what the models can take in memory and time
+_COUNTRIES = "KE UG TZ RW BI ET ER DJ SO SS SD MZ MW ZM ZW LS SZ BW NA ZA CD"
+
+
+class Options(BaseModel):
+    """`options:` of the group in topology.yaml; paths are relative to it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entities: Path = Path("domain/entities.yaml")  # the labels, and which are personal data
+    gazetteer: Path = Path("domain/gazetteer")  # the folder of word lists
+    phone_regions: tuple[str, ...] = tuple(_COUNTRIES.split())  # ISO 3166-1: whose phone numbers to know
+
+
+class _Label(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    pii: bool
+
+
+class _Labels(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    labels: dict[str, _Label]
+
+
+def load(settings: Settings) -> "Ner":
+    """Load the models and word lists (2 s, and 3 s more if nothing in the process has imported torch yet)."""
+    options = Options.model_validate(settings.options)
+    personal = _personal(settings.root / options.entities)
+    gazetteer = Gazetteer.read(settings.root / options.gazetteer)
+
+    from consumers.ner.analysis import Analysis  # spaCy and Presidio
+
+    ner = Ner(settings, Analysis(settings.model.location, gazetteer, options.phone_regions), gazetteer, personal)
+    ner.warm_up()
+    return ner
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An utterance on its way: read, with what was expected of it."""
+
+    event: Translation
+    reading: Reading
+    expecting: tuple[str, ...]
+    expecting_next: tuple[str, ...]
+
+
+class Ner:
+    """The group `ner`: `Translation`s in, `UtteranceEntities` out, one for one."""
+
+    def __init__(
+        self, settings: Settings, analysis: "Analysis", gazetteer: Gazetteer, personal: frozenset[str]
+    ) -> None:
+        self._settings = settings
+        self._analysis = analysis
+        self._gazetteer = gazetteer
+        self._personal = personal
+
+    def warm_up(self) -> None:
+        """Pay for what the libraries put off until their first text (numbering plans, patterns)."""
+        self._analysis.find(["My name is Wanjiku and my number is 0712345678."])
+
+    def advance(
+        self, slices: Sequence[CallSlice[Translation, RedactionState]]
+    ) -> list[CallResult[Translation, RedactionState]]:
+        """The utterances of each call with their particulars; all calls in one pass of the model."""
+        drafts = [list(_drafts(call)) for call in slices]
+        found = iter(self._analysis.find(draft.reading.text for call in drafts for draft in call))
+        return [
+            self._redacted(call, ready, [next(found) for _ in ready])
+            for call, ready in zip(slices, drafts, strict=True)
+        ]
+
+    def _redacted(
+        self,
+        call: CallSlice[Translation, RedactionState],
+        drafts: Sequence[_Draft],
+        found: Sequence[tuple[list[Word], list[Span]]],
+    ) -> CallResult[Translation, RedactionState]:
+        register = Register(call.state.placeholders if call.state else ())
+        finds = [
+            [*spans, *answers(draft.reading, words, draft.expecting, self._gazetteer)]
+            for draft, (words, spans) in zip(drafts, found, strict=True)
+        ]
+        names = register.names | {
+            word.fold
+            for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
+            for span in resolve(spans, draft.reading, "ID_NUMBER")
+            if span.label == "NAME"
+            for word in words
+            if span.start <= word.start < span.end
+        }
+        events = [
+            self._event(draft, [*spans, *_again(words, names, self._gazetteer)], register)
+            for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
+        ]
+        expecting = drafts[-1].expecting_next if drafts else call.state.expecting if call.state else ()
+        state = RedactionState(call_id=call.call_id, placeholders=register.given, expecting=expecting)
+        return CallResult(
+            events=events,
+            state=None if any(event.kind == "end" for event in call.events) else state,
+            rejected=[(event, _too_long(event)) for event in call.events if len(event.text) > _LONGEST_TEXT],
+        )
+
+    def _event(self, draft: _Draft, finds: Sequence[Span], register: Register) -> UtteranceEntities:
+        event, reading = draft.event, draft.reading
+        entities = []
+        redacted: list[str] = []
+        position = 0
+        for span in resolve(finds, reading, _default_number(draft)):
+            start, end = reading.origin(span.start, span.end)
+            personal = span.label in self._personal
+            placeholder = register.placeholder(span.label, reading.text[span.start : span.end]) if personal else ""
+            redacted += (event.text[position:start], placeholder or event.text[start:end])
+            position = end
+            entities.append(
+                Entity(
+                    label=span.label,
+                    text=event.text[start:end],
+                    start=start,
+                    end=end,
+                    score=round(span.score, 3),
+                    placeholder=placeholder,
+                )
+            )
+        redacted.append(event.text[position:])
+        model = self._settings.model
+        return UtteranceEntities(
+            event_id=event_id(event.call_id, self._settings.group, event.event_id, model.name, model.version),
+            call_id=event.call_id,
+            at_ms=event.at_ms,
+            utterance_id=event.utterance_id,
+            kind=event.kind,
+            speaker=event.speaker,
+            start_ms=event.start_ms,
+            end_ms=event.end_ms,
+            confidence=event.confidence,
+            status=event.status,
+            source_language=event.source_language,
+            text=event.text,
+            redacted_text="".join(redacted),
+            entities=tuple(entities),
+            provenance=Provenance(
+                stage=self._settings.group,
+                model=model.name,
+                model_version=model.version,
+                origin_ids=(event.event_id,),
+            ),
+        )
+
+
+def _drafts(call: CallSlice[Translation, RedactionState]) -> Iterator[_Draft]:
+    expecting = call.state.expecting if call.state else ()
+    for event in call.events:
+        if len(event.text) > _LONGEST_TEXT:
+            continue
+        reading = read(event.text, dictating=not _NUMBERS.isdisjoint(expecting))
+        following = expected_after(event.text, reading, expecting)
+        yield _Draft(event, reading, expecting, following)
+        expecting = following
+
+
+def _too_long(event: Translation) -> Reject:
+    return Reject(
+        f"utterance {event.utterance_id}: {len(event.text)} characters of text, more than {_LONGEST_TEXT}; "
+        "its producer should send one message, not a document"
+    )
+
+
+def _again(words: Sequence[Word], names: frozenset[str] | set[str], gazetteer: Gazetteer) -> Iterator[Span]:
+    """The names of this call wherever they stand, also as "Daniels"."""
+    for word in words:
+        if not could_be_name(word, gazetteer) and not (word.capital and word.fold in gazetteer.ordinary_names):
+            continue
+        if not names.isdisjoint((word.fold, word.fold.removesuffix("s"))):
+            yield Span(word.start, word.end, "NAME", NAME_AGAIN)
+
+
+def _default_number(draft: _Draft) -> str:
+    """What to call digits that no recogniser knows."""
+    dictated = "PHONE_NUMBER" in draft.expecting
+    digits = [draft.reading.text[start:end] for start, end in draft.reading.numbers]
+    return "PHONE_NUMBER" if dictated or any(text[0] in "0+" for text in digits) else "ID_NUMBER"
+
+
+def _personal(path: Path) -> frozenset[str]:
+    """The labels of personal data in domain/entities.yaml, which must have every label found here."""
+    try:
+        labels = _Labels.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).labels
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise TopologyError(
+            f"{path}:1: no list of entity labels; it needs `labels: {{NAME: {{pii: true}}, …}}`"
+        ) from error
+    if missing := [label for label in _FOUND if label not in labels]:
+        raise TopologyError(f"{path}:1: label {missing[0]} is missing; say under `labels:` whether it is personal data")
+    return frozenset(label for label, entry in labels.items() if entry.pii)

@@ -1,0 +1,202 @@
+"""What spaCy and Presidio find in a text. Importing this module imports both (seconds): do it when loading.
+
+Presidio runs the recognisers that are better kept than written: phone numbers of twenty numbering plans (Google's
+libphonenumber), identity numbers with their context words, and spaCy's names. Its own default set is left out: US and
+UK numbers, a URL recogniser that reads "home.she" as an address, and one for e-mail that asks the network for the list
+of top-level domains.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import spacy
+from presidio_analyzer import AnalyzerEngine, Pattern, PatternRecognizer, RecognizerRegistry, RecognizerResult
+from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
+
+from callbus.errors import ModelError
+from consumers.ner import cues
+from consumers.ner.gazetteer import Gazetteer, fold
+from consumers.ner.words import COUNT, Grammar, Span, Word, covered, split
+
+# The one table between the model's labels (OntoNotes) and ours; what it lacks is ignored. DATE and TIME are ignored on
+# purpose: spaCy takes phone numbers and ages for dates.
+MODEL_LABELS = {
+    "PERSON": "NAME",
+    "GPE": "LOCATION",
+    "LOC": "LOCATION",
+    "FAC": "LANDMARK",
+    "ORG": "ORGANIZATION",
+}
+_MODEL_SCORE = 0.55  # below every cue and the gazetteer, above a bare capital
+_LEAST_SCORE = 0.4
+_PREFIXES = frozenset({"anti", "co", "ex", "inter", "mid", "multi", "non", "pre", "pro", "re", "semi", "sub"})
+
+_MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
+_CLEAR_MONTH = "january|february|april|june|july|september|october|november|december"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_PATTERNS: tuple[tuple[str, float, str], ...] = (
+    ("AGE", 0.9, rf"\b{COUNT}(?: and a half)?[ -](?:years?|yrs?|months?)[ -](?:old|of age)\b"),
+    ("AGE", 0.9, rf"(?<=\b(?:aged?|age is|age of|aged about|turn(?:ed|ing|s)) ){COUNT}\b(?! of\b)"),
+    (
+        "AGE",
+        0.85,
+        r"(?<=\b(?:i am|i'm|im|(?!it|that|this|there|which|what|number|time|here|total|one)\w+ (?:is|was)|s?he's)"
+        rf" (?:(?:only|just|about|now|almost|nearly|around) )?){COUNT}(?: years)?\b(?!['\u2019-])"
+        r"(?! (?:of|hundred|thousand|years?|months?|weeks?|days?|hours?|minutes?|times?|people|persons|children|kids"
+        r"|boys|girls|men|women|sons|daughters|brothers|sisters|siblings|shillings|percent|kilomet|miles|met|am\b|pm\b|more"
+        r"|o'clock|or|to|who|that|left|others))",
+    ),
+    ("DATE", 0.85, r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|yesterday)\b"),
+    ("DATE", 0.85, rf"\b(?:{_CLEAR_MONTH})\b"),
+    ("DATE", 0.9, rf"\b(?:{_DAY}(?: of)? (?:{_MONTH})|(?:{_MONTH}) {_DAY})(?:,? (?:19|20)\d\d)?\b(?!\d)"),
+    (
+        "DATE",
+        0.86,
+        r"(?<=\b(?:in|since|last|next|until|from|by) )(?:march|may|august)\b(?! (?:be|i|have|not)\b)",
+    ),
+    ("DATE", 0.9, r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{1,2}-\d{1,2})\b"),
+    ("DATE", 0.85, r"(?<=\b(?:in|since|year) )(?:19|20)\d\d\b"),
+    ("EMAIL", 0.95, r"\b[\w.+-]+ ?@ ?[\w-]+(?:\.[\w-]+)+\b"),
+    ("EMAIL", 0.95, r"\b(?:[\w+-]+(?: (?:dot|underscore|dash) |\.))*[\w+-]+ at [\w-]+(?: dot [\w-]+)+\b"),
+    (
+        "ID_NUMBER",
+        0.9,
+        r"(?<=\b(?:id|i\.d\.?|identity|passport|nin|nida|nrc|omang|huduma|certificate|alien|refugee|registration"
+        r"|licen[cs]e|account)\b(?:\W+(?:card|number|no|id|is|it's|it|my|the|his|her)\b){0,4}\W{1,3})"
+        r"(?=[\w/ -]{0,6}\d)(?:(?!is|it|no|my)[A-Z]{1,2} )?[A-Z0-9][\w/-]{3,}\b",
+    ),
+)
+_ID_CONTEXT = [
+    "identity",
+    "national",
+    "passport",
+    "nida",
+    "huduma",
+    "omang",
+    "certificate",
+    "card",
+    "refugee",
+    "alien",
+]
+
+
+class Analysis:
+    """A spaCy pipeline and Presidio's recognisers, ready."""
+
+    def __init__(self, location: str, gazetteer: Gazetteer, regions: Sequence[str]) -> None:
+        """Load the pipeline at `location` (a package's name or a directory); ModelError if it can't be."""
+        if not (spacy.util.is_package(location) or Path(location).is_dir()):
+            raise ModelError(
+                f"{location}: no such spaCy pipeline; install the package or give its directory in topology.yaml"
+            )
+        mapping = NerModelConfiguration(
+            model_to_presidio_entity_mapping=MODEL_LABELS, labels_to_ignore=[], default_score=_MODEL_SCORE
+        )
+        engine = SpacyNlpEngine([{"lang_code": "en", "model_name": location}], mapping)
+        engine.load()
+        nlp = engine.get_nlp("en")
+        mapping.labels_to_ignore = set(nlp.get_pipe("ner").labels) - set(MODEL_LABELS)
+        nlp.select_pipes(disable=[pipe for pipe in ("parser", "senter") if pipe in nlp.pipe_names])
+        self._engine = engine
+        self._gazetteer = gazetteer
+        self._english = _english(nlp, location)
+        labels = sorted(set(MODEL_LABELS.values()))
+        self._analyzer = AnalyzerEngine(
+            nlp_engine=engine,
+            registry=RecognizerRegistry(
+                recognizers=[
+                    SpacyRecognizer(supported_entities=labels),
+                    PhoneRecognizer(supported_regions=tuple(regions)),
+                    *(_patterns(label) for label in dict.fromkeys(label for label, *_ in _PATTERNS)),
+                    PatternRecognizer(
+                        supported_entity="ID_NUMBER",
+                        name="national id numbers",
+                        patterns=[
+                            Pattern(f"{number.country} {number.name}", number.regex, number.score)
+                            for number in gazetteer.id_numbers
+                        ],
+                        context=_ID_CONTEXT,
+                    ),
+                ]
+            ),
+            default_score_threshold=_LEAST_SCORE,
+        )
+
+    def find(self, texts: Iterable[str]) -> list[tuple[list[Word], list[Span]]]:
+        """For each text its words and the finds of the models and of the cues; finds may overlap."""
+        found = []
+        for text, artifacts in self._engine.process_batch(list(texts), "en", batch_size=32):
+            words = split(text, self._grammar(artifacts.tokens))
+            results = self._analyzer.analyze(text, "en", nlp_artifacts=artifacts)
+            spans = [span for result in results if (span := self._checked(result, words))]
+            found.append((words, [*spans, *cues.find(text, words, self._gazetteer)]))
+        return found
+
+    def _checked(self, result: RecognizerResult, words: Sequence[Word]) -> Span | None:
+        """A find as a span; one of the model's without the words at its edges that are no part of a name."""
+        label, start, end = result.entity_type, result.start, result.end
+        if result.recognition_metadata[RecognizerResult.RECOGNIZER_NAME_KEY] != "SpacyRecognizer":
+            return Span(start, end, label, min(1.0, result.score))
+        inside = covered(words, start, end)
+        if label == "ORGANIZATION":  # an unknown word alone is rather a name than a firm
+            named = any(word.known or word.text.isupper() for word in inside)
+            return Span(start, end, label, result.score) if named else None
+        while inside and not cues.could_be_name(inside[0], self._gazetteer):
+            inside.pop(0)
+        while inside and not cues.could_be_name(inside[-1], self._gazetteer):
+            inside.pop()
+        return Span(inside[0].start, inside[-1].end, label, result.score) if inside else None
+
+    def _grammar(self, doc: Any) -> Grammar:
+        at = [token for token in doc for _ in range(len(token.text_with_ws))]
+
+        def tokens(start: int, end: int) -> list[Any]:
+            return list(dict.fromkeys(at[start:end]))
+
+        def known(token: Any) -> bool:
+            return (
+                token.is_stop
+                or token.lower_ in _PREFIXES
+                or token.pos_ in ("PRON", "DET", "ADP", "AUX", "CCONJ", "SCONJ", "PART", "INTJ", "NUM", "PUNCT")
+                or self._english(fold(token.text))
+            )
+
+        return Grammar(
+            known=lambda start, end: all(known(token) for token in tokens(start, end)),
+            function=lambda start, end: all(token.is_stop for token in tokens(start, end)),
+            proper=lambda start, end: any(token.pos_ == "PROPN" for token in tokens(start, end)),
+        )
+
+
+def _patterns(label: str) -> PatternRecognizer:
+    patterns = [
+        Pattern(f"{label} {at}", regex, score) for at, (of, score, regex) in enumerate(_PATTERNS) if of == label
+    ]
+    return PatternRecognizer(supported_entity=label, name=f"{label.lower()} patterns", patterns=patterns)
+
+
+def _english(nlp: Any, location: str) -> Callable[[str], bool]:
+    """Whether a word, lower case and without accents, is English by the pipeline's lemmatizer, in whatever form.
+
+    That one carries WordNet's words (about 80,000) with their irregular forms and the endings of the regular ones.
+    """
+    try:
+        lookups = nlp.get_pipe("lemmatizer").lookups
+        index, rules, irregular = (lookups.get_table(f"lemma_{name}") for name in ("index", "rules", "exc"))
+    except KeyError as error:
+        raise ModelError(
+            f"{location}: has no English lemmatizer with its tables; use an en_core_web pipeline"
+        ) from error
+    words = frozenset(word for table in (index, irregular) for words in table.values() for word in words)
+    endings = frozenset((old, new) for pairs in rules.values() for old, new in pairs)
+
+    @lru_cache(maxsize=50_000)
+    def english(word: str) -> bool:
+        return word in words or any(
+            word.endswith(old) and word[: len(word) - len(old)] + new in words for old, new in endings
+        )
+
+    return english

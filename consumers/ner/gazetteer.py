@@ -1,0 +1,141 @@
+"""The word lists of domain/gazetteer: names and places of the helplines' countries, and the words around them."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from callbus.errors import TopologyError
+
+Phrase = tuple[str, ...]
+
+
+def fold(word: str) -> str:
+    """`word` without case and accents: what two spellings of a name have in common."""
+    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Names(_File):
+    ordinary: list[str]
+    names: dict[str, list[str]]
+
+
+class _Places(_File):
+    countries: list[str]
+    ordinary: list[str]
+    places: dict[str, list[str]]
+
+
+class _Cues(_File):
+    titles: list[str]
+    never_names: list[str]
+    peoples: list[str]
+    place_kinds: list[str]
+    landmark_kinds: list[str]
+    common_landmarks: list[str]
+    organizations: list[str]
+
+
+class IdNumber(_File):
+    """How one kind of identity number looks."""
+
+    country: str
+    name: str
+    regex: str
+    score: float
+
+
+class _IdNumbers(_File):
+    formats: list[IdNumber]
+
+
+@dataclass(frozen=True)
+class Gazetteer:
+    """Everything folded (see `fold`); an `ordinary` name or place is an English word too."""
+
+    names: frozenset[str]
+    ordinary_names: frozenset[str]
+    places: frozenset[Phrase]
+    ordinary_places: frozenset[str]
+    organizations: frozenset[Phrase]
+    titles: frozenset[str]
+    never_names: frozenset[str]
+    peoples: frozenset[str]
+    place_kinds: frozenset[str]
+    landmark_kinds: frozenset[str]
+    common_landmarks: frozenset[str]
+    id_numbers: tuple[IdNumber, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Gazetteer":
+        """Read the four files of `folder`; TopologyError names the file and the fault."""
+        names = _read(folder / "names.yaml", _Names)
+        places = _read(folder / "places.yaml", _Places)
+        cues = _read(folder / "cues.yaml", _Cues)
+        return cls(
+            names=_words(_flat(names.names)),
+            ordinary_names=_words(names.ordinary),
+            places=_phrases([*places.countries, *_flat(places.places)]),
+            ordinary_places=_words(places.ordinary),
+            organizations=_phrases(cues.organizations),
+            titles=_words(cues.titles),
+            never_names=_words(cues.never_names),
+            peoples=_words(cues.peoples),
+            place_kinds=_words(cues.place_kinds),
+            landmark_kinds=_words(cues.landmark_kinds),
+            common_landmarks=_words(cues.common_landmarks),
+            id_numbers=tuple(_read(folder / "id_numbers.yaml", _IdNumbers).formats),
+        )
+
+    @cached_property
+    def phrases(self) -> Mapping[str, Sequence[tuple[Phrase, str]]]:
+        """Places and organizations by their first word, longest first, with their label."""
+        by_first: dict[str, list[tuple[Phrase, str]]] = {}
+        for label, phrases in (("LOCATION", self.places), ("ORGANIZATION", self.organizations)):
+            for phrase in phrases:
+                by_first.setdefault(phrase[0], []).append((phrase, label))
+        return {first: sorted(found, key=lambda entry: -len(entry[0])) for first, found in by_first.items()}
+
+
+F = TypeVar("F", bound=_File)
+
+
+def _read(path: Path, model: type[F]) -> F:
+    try:
+        content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        return model.model_validate(content)
+    except OSError as error:
+        raise TopologyError(
+            f"{path}:1: can't be read ({error.strerror}); set `gazetteer:` to the folder of word lists"
+        ) from error
+    except yaml.YAMLError as error:
+        line = mark.line + 1 if (mark := getattr(error, "problem_mark", None)) else 1
+        raise TopologyError(f"{path}:{line}: not YAML; mend the file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TopologyError(
+            f"{path}:1: `{where}`: {first['msg']}; a bare yes, no, on or off is no word in YAML, quote it"
+        ) from error
+
+
+def _flat(groups: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    for words in groups.values():
+        yield from words
+
+
+def _words(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold(word) for word in words)
+
+
+def _phrases(phrases: Iterable[str]) -> frozenset[Phrase]:
+    return frozenset(tuple(fold(phrase).split()) for phrase in phrases)

@@ -1,0 +1,86 @@
+"""A text as words with what grammar and spelling say of each, and a span of it with a label."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from consumers.ner.gazetteer import fold
+
+# A whole number below 200, in digits or words: an age.
+COUNT = (
+    r"(?:1?\d?\d|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|one|two|three|four|five|six|seven|eight|nine|ten|eleven"
+    r"|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
+)
+
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_OPENS = re.compile(r"(?:^|[.?!:]\W*|\n\W*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word; `start` and `end` leave out a possessive 's."""
+
+    text: str
+    fold: str
+    start: int
+    end: int
+    capital: bool  # written with a capital in a text that has both cases, and no acronym
+    opens: bool  # the first word of a sentence, where a capital says nothing
+    joined: bool  # nothing but a space between the word before and this
+    known: bool  # an English word
+    function: bool  # one of the small words (the, of, will, may …)
+    proper: bool  # the tagger takes it for a proper noun
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What a language model knows of `text[start:end]`."""
+
+    known: Callable[[int, int], bool]
+    function: Callable[[int, int], bool]
+    proper: Callable[[int, int], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A find in a text; `score` 0 to 1 also decides between finds that overlap."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+def split(text: str, grammar: Grammar) -> list[Word]:
+    """The words of `text` in order."""
+    cased = any(char.islower() for char in text)
+    words: list[Word] = []
+    last = 0
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        spelled = match.group()
+        if spelled[-2:] in ("'s", "'S") and len(spelled) > 2:
+            end, spelled = end - 2, spelled[:-2]
+        acronym = len(spelled) > 1 and spelled.isupper()
+        words.append(
+            Word(
+                text=spelled,
+                fold=fold(spelled),
+                start=start,
+                end=end,
+                capital=cased and spelled[0].isupper() and not acronym,
+                opens=bool(_OPENS.search(text[max(0, start - 4) : start])),
+                joined=bool(words) and not text[last:start].strip(),
+                known=grammar.known(start, end),
+                function=grammar.function(start, end),
+                proper=grammar.proper(start, end),
+            )
+        )
+        last = match.end()
+    return words
+
+
+def covered(words: Sequence[Word], start: int, end: int) -> list[Word]:
+    """The words that overlap `text[start:end]`."""
+    return [word for word in words if word.start < end and start < word.end]

@@ -1,0 +1,103 @@
+"""Spoken numbers: what is read as digits, what is left alone, and where it came from."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.ner.reading import read
+
+ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def spoken(text: str, *, dictating: bool = False) -> list[tuple[str, str]]:
+    """Each number of `text`: as read, and the words it came from."""
+    reading = read(text, dictating=dictating)
+    return [(reading.text[start:end], text[slice(*reading.origin(start, end))]) for start, end in reading.numbers]
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "words"),
+    [
+        (
+            "My number is zero seven one two, three four five, six seven eight.",
+            "0712345678",
+            "zero seven one two, three four five, six seven eight",
+        ),
+        ("it's oh seven double two triple one, four zero five", "0722111405", None),
+        ("zero seven hundred, one two three, four five six", "0700123456", None),
+        ("plus two five four seven twelve, thirty-four, five six seven eight", "+25471234567 8".replace(" ", ""), None),
+        ("0712, 345, 678", "0712345678", "0712, 345, 678"),
+        ("zero seven to two, one one for, four zero five", "0722114405", None),
+        ("zero seven um two two, dash, one one three", "0722113", None),
+        ("twenty-two, one thirteen, four oh five", "22113405", None),
+        ("\u0660\u0667\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668", "0712345678", None),
+        ("My passport is A 1234567.", "A 1234567", "A 1234567"),
+        ("NRC 123456/10/1, please", "123456/10/1", "123456/10/1"),
+        ("one one three", "113", "one one three"),
+    ],
+)
+def test_a_spoken_number_is_read_as_digits(text: str, digits: str, words: str | None) -> None:
+    """However it is said, a number is read as its digits and leads back to the words."""
+    [(read_as, said)] = spoken(text)
+    assert read_as == digits
+    assert words is None or said == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "She is nine years old and I am thirteen.",
+        "three, four, five years old",
+        "Eight, five and one. The baby coughs.",
+        "it was two o'clock, on 12/05/2019",
+        "in two thousand and nineteen",
+        "call one one six, or nine nine nine for the ambulance",
+        "There are twenty people and three hundred shillings.",
+        "one or two of them",
+    ],
+)
+def test_a_quantity_is_no_number_to_hide(text: str) -> None:
+    """Ages, dates, times, amounts and public short codes are left as they were said."""
+    assert spoken(text) == []
+    assert read(text).text == text
+
+
+def test_a_fragment_counts_while_a_number_is_dictated() -> None:
+    """Two digits are a number only where one was asked for or is half said."""
+    assert spoken("one one") == []
+    assert spoken("one one", dictating=True) == [("11", "one one")]
+    assert spoken("two weeks", dictating=True) == []
+    assert spoken("I told you that she was hit by two of them at home", dictating=True) == []
+
+
+def test_two_numbers_stay_two() -> None:
+    """An age before a number, or a second number after a first, is not run together with it."""
+    assert spoken("He is eight. Zero seven two two, one one three, four zero five.")[0][0] == "0722113405"
+    assert [digits for digits, _ in spoken("0712345678, 0722113405")] == ["0712345678", "0722113405"]
+
+
+@given(
+    digits=st.lists(st.integers(0, 9), min_size=5, max_size=13),
+    gaps=st.lists(st.sampled_from([" ", ", ", " - ", "  ", ". ", "? "]), min_size=13, max_size=13),
+    before=st.sampled_from(["", "Yes. My number is ", "caf\u00e9, ng'ang'a \u2014 "]),
+)
+def test_no_digit_word_is_lost_or_invented(digits: list[int], gaps: list[str], before: str) -> None:
+    """Any dictated digits are read exactly, from the first word to the last."""
+    said = "".join(ONES[digit] + gap for digit, gap in zip(digits, gaps, strict=False)).rstrip(" ,.-?")
+    read_as = spoken(before + said)
+    assert "".join(number for number, _ in read_as) == "".join(map(str, digits))
+    assert read_as[0][1].startswith(ONES[digits[0]])
+    assert read_as[-1][1].endswith(ONES[digits[-1]])
+
+
+@given(text=st.text(max_size=60))
+def test_whatever_is_said_keeps_its_place(text: str) -> None:
+    """Every character read comes from a place in the text, in order, and no run of five digits is missed."""
+    reading = read(text)
+    assert len(reading.starts) == len(reading.ends) == len(reading.text)
+    assert all(start < end for start, end in zip(reading.starts, reading.ends, strict=True))
+    assert list(reading.starts) == sorted(reading.starts)
+    for run in re.finditer(r"[0-9]{5,}", reading.text):
+        assert any(start <= run.start() and run.end() <= end for start, end in reading.numbers)
