@@ -8,7 +8,7 @@ The reader tells them apart by the first byte, so that both may stand on one top
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import fastavro
@@ -27,7 +27,7 @@ class Registry(Protocol):
         """The id of the schema of `topic`'s values, registered if it is new there."""
 
     def schema_of(self, schema_id: int) -> store.Schema:
-        """The schema with this id, parsed. CodecError if there is none."""
+        """The schema with this id, parsed. CodecError if there is none, SchemaError if the registry can't be asked."""
 
 
 class Codec:
@@ -40,6 +40,11 @@ class Codec:
         self._schemas = dict(schemas)
         self._registry = registry
         self._writers: dict[str, Callable[[Any], bytes]] = {}
+
+    def prepare(self, topics: Iterable[str]) -> None:
+        """Make these topics' writers now, so that no registry is asked later. SchemaError if it refuses one; blocks."""
+        for topic in topics:
+            self._writers.setdefault(topic, self._writer(topic))
 
     def encode(self, topic: str, record: Any) -> bytes:
         """The record as bytes for `topic`. CodecError if it is not of the topic's type, or holds a wrong value."""

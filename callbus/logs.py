@@ -6,7 +6,18 @@ import time
 
 import structlog
 
-_CHATTY = ("aiokafka", "faust", "mode", "presidio-analyzer", "presidio-anonymizer", "faster_whisper", "kafka")
+_CHATTY = (
+    "aiokafka",
+    "faust",
+    "mode",
+    "presidio-analyzer",
+    "presidio-anonymizer",
+    "faster_whisper",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+)
 _REPEAT_EVERY_S = 5.0
 
 

@@ -18,6 +18,7 @@ from callbus.notify import notify
 from callbus.registry import SchemaRegistry
 from callbus.topics import connected
 from callbus.topology import Group, Topology, module_of
+from callbus.worker.stage import FAILURES
 from callbus.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,8 @@ async def run(
     """
     groups = [topology.group(name) for name in dict.fromkeys(names)]
     codec = codec_of(topology, registry_url)
+    written = {topic for group in groups for topic in (*group.outputs, group.dead_letters, group.changelog) if topic}
+    await asyncio.to_thread(codec.prepare, sorted(written | {FAILURES}))
     with ExitStack() as stack:
         threads = _Threads(stack)
         made = (_runner(topology, group, codec, connection, member, threads.of(group)) for group in groups)
