@@ -22,7 +22,7 @@ _REPEAT_EVERY_S = 5.0
 
 
 class _NotAgain(logging.Filter):
-    """Lets a chatty library say one thing once every few seconds: without a broker aiokafka writes 10,000 lines a minute.
+    """Lets a chatty library say one thing once in a while: without a broker aiokafka writes 10,000 lines a minute.
 
     What we say ourselves is always said.
     """

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from callbus.codec import Codec
+from callbus.consumer import Stateful, Stateless
 from callbus.errors import BrokerError, CallbusError, ModelError
 from callbus.kafka import Connection
 from callbus.notify import notify
@@ -24,6 +25,12 @@ from callbus.worker.worker import Worker
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_S = 0.3
+
+
+class Aborted(CallbusError):
+    """A second signal came before everything in hand was finished. Nothing of it is committed."""
+
+    exit_code = 130
 
 
 class Runner(Protocol):
@@ -64,10 +71,15 @@ async def run(
     await asyncio.to_thread(codec.prepare, sorted(written | {FAILURES}))
     with ExitStack() as stack:
         threads = _Threads(stack)
-        made = (_runner(topology, group, codec, connection, member, threads.of(group)) for group in groups)
         exist = asyncio.create_task(_topics_exist(groups, connection, wait_s))  # models load meanwhile
-        runners = await asyncio.gather(*made)
+        consumers = await asyncio.gather(*(_load(topology, group, threads.of(group)) for group in groups))
         await exist
+        runners: list[Runner] = [
+            Worker(topology, group, consumer, codec, connection, threads.of(group), member)
+            if consumer is not None
+            else module_of(topology, group.name).runner(topology, group, codec, connection, member)
+            for group, consumer in zip(groups, consumers, strict=True)
+        ]
         await _run_all(runners)
 
 
@@ -93,6 +105,8 @@ async def _run_all(runners: Sequence[Runner]) -> None:
             for task in (*done, *tasks):
                 if not task.cancelled() and (problem := task.exception()):
                     raise problem
+            if any(task.cancelled() for task in tasks):
+                raise Aborted("stopped by a second signal; what was in hand is done again at the next start")
         finally:
             told.cancel()
             orphaned.cancel()
@@ -108,25 +122,24 @@ async def _tell_when_ready(runners: Sequence[Runner]) -> None:
     notify(READY="1")
 
 
-async def _runner(
-    topology: Topology, group: Group, codec: Codec, connection: Connection, member: str, executor: Executor
-) -> Runner:
-    """Load the group's models, in its model's thread, and make what runs it."""
-    loop = asyncio.get_running_loop()
+async def _load(topology: Topology, group: Group, executor: Executor) -> Stateless | Stateful | None:
+    """The group's consumer, loaded in its model's thread; None for a Faust group, which has none."""
     if group.runtime == "faust":
-        runner: Runner = module_of(topology, group.name).runner(topology, group, codec, connection, member)
-        return runner
+        return None
     log.info("loading", group=group.name, models=group.models)
     notify(STATUS=f"{group.name} loading {', '.join(group.models)}".rstrip())
+
+    def load() -> Stateless | Stateful:
+        consumer: Stateless | Stateful = module_of(topology, group.name).load(topology.settings(group.name))
+        return consumer
+
     try:
-        settings = topology.settings(group.name)
-        consumer = await loop.run_in_executor(executor, lambda: module_of(topology, group.name).load(settings))
+        return await asyncio.get_running_loop().run_in_executor(executor, load)
     except CallbusError:
         raise
     except Exception as problem:
         named = ", ".join(group.models) or "its data"
         raise ModelError(f"group {group.name} can't load {named}: {type(problem).__name__}: {problem}") from problem
-    return Worker(topology, group, consumer, codec, connection, executor, member)
 
 
 class _Threads:

@@ -53,8 +53,8 @@ class Publisher:
         except KafkaError as problem:
             await self._producer.stop()
             raise BrokerError(
-                f"no broker answers at {self._brokers} ({type(problem).__name__}); start one with `callbus broker start`, "
-                "or name yours with --brokers or CALLBUS_BROKERS"
+                f"no Kafka broker answers at {self._brokers} ({type(problem).__name__}); "
+                "start one with `callbus broker start`, or give its address with --brokers"
             ) from problem
         return self
 

@@ -28,7 +28,7 @@ async def connected(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient
             await admin.start()
         except (KafkaError, OSError) as error:
             raise BrokerError(
-                f"no Kafka broker answers at {connection.brokers} ({error}); "
+                f"no Kafka broker answers at {connection.brokers} ({type(error).__name__}); "
                 "start one with `callbus broker start`, or give its address with --brokers"
             ) from error
         yield admin

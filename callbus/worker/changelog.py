@@ -1,7 +1,7 @@
 """The state of calls, read back from its changelog when a lane is taken over."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,11 +12,13 @@ from callbus.worker.lane import CallMemory
 from callbus.worker.records import Headers
 
 RESUME = "callbus_resume"  # header of a state record: {topic: offset} from which its call's inputs still matter
+REFUSED = "callbus_refused"  # likewise: [[topic, offset], …] of its inputs after that which are dead letters already
 
 
-def resume_headers(resume: dict[str, int]) -> Headers:
-    """The header that carries `resume`; none where it is empty."""
-    return [(RESUME, json.dumps(resume).encode())] if resume else []
+def resume_headers(resume: Mapping[str, int], refused: Collection[tuple[str, int]] = ()) -> Headers:
+    """The headers that carry these; none for what is empty."""
+    said = {RESUME: resume, REFUSED: sorted(refused)}
+    return [(name, json.dumps(value).encode()) for name, value in said.items() if value]
 
 
 async def restore(
@@ -60,9 +62,10 @@ async def _high_watermarks(connection: Connection, topic: str, lanes: Collection
 
 def _remember(calls: dict[str, CallMemory], codec: Codec, topic: str, message: Any) -> None:
     call_id = message.key.decode()
-    resume: dict[str, int] = next((json.loads(value) for name, value in message.headers if name == RESUME), {})
+    said = {name: json.loads(value) for name, value in message.headers if name in (RESUME, REFUSED)}
     state = None if message.value is None else codec.decode(topic, message.value)
-    if state is None and not resume:
+    if state is None and not said:
         calls.pop(call_id, None)
     else:
-        calls[call_id] = CallMemory(state=state, resume=resume)
+        refused = frozenset((topic, offset) for topic, offset in said.get(REFUSED, ()))
+        calls[call_id] = CallMemory(state=state, resume=said.get(RESUME, {}), refused=refused)

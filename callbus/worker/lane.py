@@ -4,8 +4,8 @@ Pure: nothing in here waits or talks to Kafka.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from callbus.worker.records import Headers
@@ -35,7 +35,7 @@ class CallMemory:
     `since` are the inputs from the oldest one that `memory` rests on, as (event id, topic, offset), and `holds` the
     first offset among them per topic: the lane may not be committed past it. `resume` is, per topic, the first offset
     that still matters to this call: when a lane that was held back is read again after a crash, everything before it
-    has been worked on already.
+    has been worked on already. `refused` are inputs at or after it, as (topic, offset), that became dead letters.
     """
 
     state: Any = None
@@ -43,12 +43,14 @@ class CallMemory:
     since: list[tuple[str, str, int]] = field(default_factory=list)
     holds: dict[str, int] = field(default_factory=dict)
     resume: dict[str, int] = field(default_factory=dict)
+    refused: frozenset[tuple[str, int]] = frozenset()
 
     def moved(
         self, state: Any, memory: Any, arrived: Sequence[tuple[str, str, int]], holding: str | None
     ) -> "CallMemory":
         """The memory after `arrived` was worked on, resting on the event with the id `holding` and all since."""
         since = [*self.since, *arrived]
+        reached = {topic: offset + 1 for _, topic, offset in since}
         if holding is None:
             since = []
         else:
@@ -57,8 +59,22 @@ class CallMemory:
                 raise LookupError(f"the consumer holds event {holding}, which it was not given since it last held one")
             since = since[first:]
         holds = {topic: offset for _, topic, offset in reversed(since)}
-        resume = self.resume | {topic: offset + 1 for _, topic, offset in arrived} | holds
-        return CallMemory(state, memory, since, holds, resume)
+        return CallMemory(state, memory, since, holds, self.resume | reached | holds, self.refused)
+
+    def behind(self, offsets: Mapping[str, int]) -> bool:
+        """Whether nothing of this call comes again to one who reads from these offsets on."""
+        return all(offsets[topic] >= at for topic, at in self.resume.items()) and all(
+            offsets[topic] > at for topic, at in self.refused
+        )
+
+    def refusing(self, places: Collection[tuple[str, int]]) -> "CallMemory":
+        """The memory after the inputs at these (topic, offset) became dead letters, which a replay must not repeat."""
+        resume = dict(self.resume)
+        for topic, offset in places:
+            if topic not in self.holds:
+                resume[topic] = max(resume.get(topic, 0), offset + 1)
+        ahead = ((topic, offset) for topic, offset in self.refused.union(places) if offset >= resume.get(topic, 0))
+        return replace(self, resume=resume, refused=frozenset(ahead))
 
 
 class Lane:
@@ -106,7 +122,9 @@ class Lane:
     def seen(self, call_id: str, message: Input) -> bool:
         """Whether this input is a replay of one that its call has done with."""
         call = self.calls.get(call_id)
-        return call is not None and message.offset < call.resume.get(message.topic, 0)
+        return call is not None and (
+            message.offset < call.resume.get(message.topic, 0) or (message.topic, message.offset) in call.refused
+        )
 
     def handled(self, batch: Iterable[Input]) -> None:
         """These inputs, the next of their topics, have been worked on."""
@@ -126,7 +144,7 @@ class Lane:
         if not self._done:
             return
         offsets = self.committable()
-        for call_id in [c for c in self._done if all(offsets[t] >= at for t, at in self.calls[c].resume.items())]:
+        for call_id in [call_id for call_id in self._done if self.calls[call_id].behind(offsets)]:
             self._done.discard(call_id)
             del self.calls[call_id]
 

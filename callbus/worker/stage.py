@@ -60,6 +60,7 @@ class _Move:
     call_id: str
     call: CallMemory
     state_changed: bool
+    told: bool  # something of it can be seen outside: a replay must not repeat it
     records: list[OutRecord] = field(default_factory=list)
 
 
@@ -125,27 +126,41 @@ class Stage:
         by_call: dict[tuple[int, str], list[_Event]] = {}
         for event in events:
             lane = lanes[event.source.lane]
-            if event.refusal is None and not lane.seen(event.call_id, event.source):
+            if lane.seen(event.call_id, event.source):
+                event.refusal = None  # it became a dead letter when it came first
+            else:
                 by_call.setdefault((lane.number, event.call_id), []).append(event)
-        slices = []
-        for (lane_number, call_id), its in by_call.items():
-            call = lanes[lane_number].calls.get(call_id) or CallMemory()
-            slices.append(CallSlice(call_id, [event.record for event in its], call.state, call.memory))
-        results = halving.advance(cast(Stateful, self._consumer), slices)
-        moves = []
-        for ((lane_number, call_id), its), one, advanced in zip(by_call.items(), slices, results, strict=True):
-            refusals = {id(record): refusal for record, refusal in advanced.refused}
-            for event in its:
-                event.refusal = refusals.get(id(event.record))
-            if advanced.result is None:
-                continue
-            before = lanes[lane_number].calls.get(call_id) or CallMemory()
-            result = advanced.result
-            arrived = [(event.record.event_id, event.source.topic, event.source.offset) for event in its]
+        calls = {(number, call_id): lanes[number].calls.get(call_id) or CallMemory() for number, call_id in by_call}
+        good = {who: [e for e in its if e.refusal is None] for who, its in by_call.items()}
+        slices = {
+            who: CallSlice(who[1], [event.record for event in its], calls[who].state, calls[who].memory)
+            for who, its in good.items()
+            if its
+        }
+        results = halving.advance(cast(Stateful, self._consumer), list(slices.values()))
+        advanced = dict(zip(slices, results, strict=True))
+        return [
+            self._moved(lanes[who[0]], who[1], calls[who], its, advanced.get(who, halving.Advanced(None)))
+            for who, its in by_call.items()
+        ]
+
+    def _moved(
+        self, lane: Lane, call_id: str, before: CallMemory, its: Sequence[_Event], advanced: halving.Advanced
+    ) -> _Move:
+        refusals = {id(record): refusal for record, refusal in advanced.refused}
+        for event in its:
+            event.refusal = event.refusal or refusals.get(id(event.record))
+        call, made, result = before, [], advanced.result
+        if result is not None:
+            arrived = [
+                (event.record.event_id, event.source.topic, event.source.offset)
+                for event in its
+                if event.refusal is None
+            ]
             call = before.moved(result.state, result.memory, arrived, result.holding and result.holding.event_id)
-            made = [self._out(lane_number, record) for record in result.events]
-            moves.append(_Move(lanes[lane_number], call_id, call, result.state != one.state, made))
-        return moves
+            made = [self._out(lane.number, record) for record in result.events]
+        refused = [(event.source.topic, event.source.offset) for event in its if event.refusal is not None]
+        return _Move(lane, call_id, call.refusing(refused), call.state != before.state, bool(made or refused), made)
 
     def _refuse(self, events: Sequence[_Event], attempt: int, last: bool) -> None:
         """Raise NotNow for a retry; on the last attempt make it a reject."""
@@ -168,13 +183,16 @@ class Stage:
 
     def _state(self, move: _Move, offsets: Mapping[tuple[str, int], int]) -> list[OutRecord]:
         """The call's state for the changelog, if it is new, or if only this record tells a replay what to pass over."""
-        resume = {t: at for t, at in move.call.resume.items() if offsets[t, move.lane.number] < at}
+        number = move.lane.number
+        resume = {topic: at for topic, at in move.call.resume.items() if offsets[topic, number] < at}
+        refused = [(topic, at) for topic, at in move.call.refused if offsets[topic, number] <= at]
         done = move.call.state is None
-        if self._state_topic is None or not (move.state_changed or (done and resume)):
+        only_here = bool(resume or refused) and (done or move.told)
+        if self._state_topic is None or not (move.state_changed or only_here):
             return []
-        headers = resume_headers(resume)
         value = None if done else self._codec.encode(self._state_topic, move.call.state)
-        return [OutRecord(self._state_topic, move.lane.number, move.call_id.encode(), value, headers)]
+        headers = resume_headers(resume, refused)
+        return [OutRecord(self._state_topic, number, move.call_id.encode(), value, headers)]
 
     def _out(self, lane: int, record: Any) -> OutRecord:
         topic = self._outputs[type(record).__name__]

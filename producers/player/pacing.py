@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 from callbus.errors import InputError
 from producers.player.files import Play, read
-from producers.player.timeline import PlayedEvent, events
+from producers.player.timeline import Due, PlayedEvent, cut_off, events
 
 AT_ONCE = 32
 """Calls that run at the same time: each is in memory whole, a five-minute call with 10 MB."""
@@ -23,7 +25,7 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far one call is. The last one of a call has `done` or `error`."""
+    """How far one call is. The last one of a call has `done`, `cut` or `error`."""
 
     path: Path
     call_id: str
@@ -32,6 +34,7 @@ class Progress:
     published: int = 0  # events so far
     published_at_ms: int = 0  # when the newest was published, Unix time in ms
     done: bool = False
+    cut: bool = False  # ended before its file did, because it was asked to; or never begun: then `published` is 0
     error: InputError | None = None
 
 
@@ -40,52 +43,73 @@ async def play(
     plays: Sequence[Play],
     speed: float = 1.0,
     on_progress: Callable[[Progress], None] | None = None,
+    stopping: asyncio.Event | None = None,
 ) -> list[Progress]:
     """Plays every call, and returns how each ended, in the order of `plays`.
 
     `speed` 1 is real time, 2 twice as fast, infinity as fast as the publisher takes it. All calls follow one monotonic
     clock, so that none drifts; `at_ms` of an event is the wall clock at publishing. A file that can't be used ends as a
-    Progress with its `error` while the others go on; an error of the publisher stops them all. Raises InputError for a
-    speed that isn't above 0.
+    Progress with its `error` while the others go on; an error of the publisher stops them all. Once `stopping` is set
+    every call is cut off: it gets its last chunk and its end, as a telephone exchange sees to when a line breaks.
+    Raises InputError for a speed that isn't above 0.
     """
     if not speed > 0:
         raise InputError(f"speed is {speed}; give a number above 0 (1 is real time, inf as fast as possible)")
     free = asyncio.Semaphore(AT_ONCE)
     tell = on_progress or (lambda _: None)
+    stopping = stopping or asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(_play(publisher, each.named(), speed, tell, free)) for each in plays]
+            running = [group.create_task(_play(publisher, each.named(), speed, tell, free, stopping)) for each in plays]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
     return [each.result() for each in running]
 
 
 async def _play(
-    publisher: Publisher, asked: Play, speed: float, tell: Callable[[Progress], None], free: asyncio.Semaphore
+    publisher: Publisher,
+    asked: Play,
+    speed: float,
+    tell: Callable[[Progress], None],
+    free: asyncio.Semaphore,
+    stopping: asyncio.Event,
 ) -> Progress:
     state = Progress(path=asked.path, call_id=asked.call_id)
     async with free:
+        if stopping.is_set():
+            return _told(replace(state, cut=True), tell)
         try:
             call = await asyncio.to_thread(read, asked.path)
             timeline = events(asked, call)
         except InputError as error:
-            state = replace(state, error=error)
-            tell(state)
-            return state
+            return _told(replace(state, error=error), tell)
         state = replace(state, duration_ms=call.duration_ms)
         start_s = time.monotonic()
-        for due_ms, topic, record in timeline:
-            await _until(start_s + due_ms / 1000 / speed)
-            now_ms = time.time_ns() // 1_000_000
-            await publisher.publish(topic, replace(record, at_ms=now_ms))
-            state = replace(state, position_ms=due_ms, published=state.published + 1, published_at_ms=now_ms)
-            tell(state)
-    state = replace(state, done=True)
+        for due in timeline:
+            if not await _until(start_s + due.due_ms / 1000 / speed, stopping):
+                for last in cut_off(chain([due], timeline), state.position_ms):
+                    state = await _publish(publisher, last, state)
+                return _told(replace(state, cut=True), tell)
+            state = _told(await _publish(publisher, due, state), tell)
+    return _told(replace(state, done=True), tell)
+
+
+async def _publish(publisher: Publisher, due: Due, state: Progress) -> Progress:
+    now_ms = time.time_ns() // 1_000_000
+    await publisher.publish(due.topic, replace(due.record, at_ms=now_ms))
+    return replace(state, position_ms=due.due_ms, published=state.published + 1, published_at_ms=now_ms)
+
+
+def _told(state: Progress, tell: Callable[[Progress], None]) -> Progress:
     tell(state)
     return state
 
 
-async def _until(moment_s: float) -> None:
+async def _until(moment_s: float, stopping: asyncio.Event) -> bool:
+    """Wait for the moment. False if it was told to stop instead."""
     wait_s = moment_s - time.monotonic()
     if wait_s > 0:
-        await asyncio.sleep(wait_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await stopping.wait()
+    return not stopping.is_set()

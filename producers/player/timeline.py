@@ -4,7 +4,8 @@ An event is due when the thing it tells of is over: a chunk at its last sample, 
 a file doesn't tell (that a caller was put on hold) is not made up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +39,28 @@ def events(play: Play, call: AudioCall | WrittenCall) -> Iterator[Due]:
             )
         return _written(play.call_id, call)
     return _recording(play.call_id, call) if play.as_recording else _live(play.call_id, call)
+
+
+def cut_off(rest: Iterable[Due], at_ms: float) -> Iterator[Due]:
+    """How a call ends that is cut off at `at_ms` with `rest` still to come: all of it due at once.
+
+    The next chunk of each channel becomes its last, and messages that were not yet written never come: nothing that
+    waits for an end waits for ever.
+    """
+    closed: set[str] = set()
+    for _, topic, record in rest:
+        match record:
+            case AudioChunk(channel=channel):
+                if channel in closed:
+                    continue
+                closed.add(channel)
+                yield Due(at_ms, topic, replace(record, last=True))
+            case Utterance(kind="end"):
+                yield Due(at_ms, topic, replace(record, start_ms=round(at_ms), end_ms=round(at_ms)))
+            case Utterance():
+                continue
+            case CallEvent() | Recording():
+                yield Due(at_ms, topic, record)
 
 
 def _live(call_id: str, call: AudioCall) -> Iterator[Due]:

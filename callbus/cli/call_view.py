@@ -1,0 +1,118 @@
+"""What `callbus call show` prints: the insight, its completeness, the quality with its evidence, the conversation."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from rich.markup import escape
+from rich.table import Table
+
+from callbus.cli.lines import clock, moment, percent, printable
+from callbus.cli.masking import masked
+from callbus.cli.shell import wide_console
+from schemas.records import CallDocument, CallInsight, Criterion, Judgement, QaEvaluation, Turn, Verdict
+
+_EVIDENCE_CHARS = 70
+_STATES = {"complete": "green", "partial": "yellow", "waiting": "yellow", "failed": "red"}
+_VERDICTS: Mapping[Verdict, str] = {
+    "pass": "[green]pass[/]",
+    "fail": "[red]fail[/]",
+    "not_applicable": "[dim]n/a[/]",
+    "unknown": "?",
+}
+
+
+def print_call(
+    call_id: str,
+    insight: CallInsight | None,
+    document: CallDocument | None,
+    evaluation: QaEvaluation | None,
+    *,
+    clear: bool,
+) -> None:
+    """All of a call on stdout; a part that is not there yet says so."""
+    console = wide_console()
+    shown: CallDocument | None = document if clear or document is None else masked(document)
+    turns = {turn.utterance_id: turn for turn in shown.turns} if shown else {}
+    console.print(_insight(call_id, insight) if insight else f"[bold]{escape(call_id)}[/]: no insight yet")
+    console.print(_quality(evaluation, turns) if evaluation else "Quality: not judged yet")
+    console.print(_conversation(shown) if shown else "Conversation: nothing yet")
+
+
+def _insight(call_id: str, insight: CallInsight) -> Table:
+    table = Table(title=f"Call {_safe(call_id)}", title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _facts(insight):
+        table.add_row(name, value)
+    return table
+
+
+def _facts(insight: CallInsight) -> Iterator[tuple[str, str]]:
+    yield "revision", f"{insight.revision}{', complete' if insight.complete else ', more to come'}"
+    yield "medium", insight.medium
+    for name, at_ms in (("started", insight.started_at_ms), ("ended", insight.ended_at_ms)):
+        yield name, moment(at_ms) if at_ms is not None else "—"
+    judged = (insight.main, insight.sub, insight.priority, insight.intervention)
+    for name, judgement in zip(("main category", "sub category", "priority", "intervention"), judged, strict=True):
+        yield name, _judged(judgement)
+    mentions = (f"{e.label} {e.text}" + (f" x{e.mentions}" if e.mentions > 1 else "") for e in insight.entities)
+    yield "particulars", _safe(", ".join(mentions)) or "—"
+    yield "said", f"{insight.turns} turns, {', '.join(insight.languages) or 'no language yet'}"
+    grade = f" {insight.qa_grade}" if insight.qa_grade else ""
+    yield "quality", f"{percent(insight.qa_overall)}{grade}"
+    yield "completeness", "\n".join(_stages(insight))
+
+
+def _stages(insight: CallInsight) -> Iterator[str]:
+    for stage in insight.completeness:
+        reason = f": {_safe(stage.reason)}" if stage.reason else ""
+        yield f"[{_STATES.get(stage.state, 'default')}]{stage.state:<8}[/] {_safe(stage.stage)}{reason}"
+
+
+def _quality(evaluation: QaEvaluation, turns: Mapping[str, Turn]) -> Table:
+    title = f"Quality: {percent(evaluation.overall)} {_safe(evaluation.grade)} {_safe(evaluation.band)}"
+    table = Table("head", "criterion", "verdict", "score", "evidence", title=title, title_justify="left")
+    heads = {head.head: percent(head.score) for head in evaluation.heads}
+    before = None
+    for criterion in evaluation.criteria:
+        head = f"{_safe(criterion.head)} {heads.get(criterion.head, '')}" if criterion.head != before else ""
+        before = criterion.head
+        verdict, score = _VERDICTS.get(criterion.verdict, "?"), percent(criterion.score)
+        table.add_row(head, _safe(criterion.name), verdict, score, _evidence(criterion, turns))
+    return table
+
+
+def _evidence(criterion: Criterion, turns: Mapping[str, Turn]) -> str:
+    quoted = [f"{clock(turns[u].start_ms)} {_cut(_safe(turns[u].text))}" for u in criterion.evidence if u in turns]
+    return "\n".join(quoted) or _safe(criterion.reason)
+
+
+def _conversation(document: CallDocument) -> Table:
+    title = f"Conversation: revision {document.revision}{', complete' if document.complete else ', so far'}"
+    table = Table("at", "who", "said", title=title, title_justify="left")
+    for turn in document.turns:
+        text = _safe(turn.text) or f"[dim]({turn.status if turn.kind in ('speech', 'message') else turn.kind})[/]"
+        origin = f" [dim]({_safe(turn.source_language)})[/]" if turn.status == "translated" else ""
+        table.add_row(clock(turn.start_ms), turn.speaker, text + origin, style=_style(turn.speaker))
+    return table
+
+
+def _style(speaker: str) -> Literal["cyan", ""]:
+    return "cyan" if speaker == "agent" else ""
+
+
+def _judged(judgement: Judgement | None) -> str:
+    if judgement is None:
+        return "—"
+    others = ", ".join(f"{other.label} {percent(other.score)}" for other in judgement.alternatives[:2])
+    return f"{_safe(judgement.label)} {percent(judgement.score)}" + (
+        f" [dim]before {_safe(others)}[/]" if others else ""
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _EVIDENCE_CHARS else f"{text[:_EVIDENCE_CHARS].rstrip()}…"
+
+
+def _safe(text: str) -> str:
+    return escape(printable(text))

@@ -1,0 +1,137 @@
+"""One line per event, for a person to read. Pure: what is personal has been masked before, or is meant to be seen."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from callbus.subscriber import Received
+from schemas.records import (
+    AudioChunk,
+    CallDocument,
+    CallEvent,
+    CallInsight,
+    Classification,
+    DeadLetter,
+    Judgement,
+    QaEvaluation,
+    Recording,
+    TranscriptionProgress,
+    Translation,
+    Utterance,
+    UtteranceEntities,
+)
+
+
+def head(received: Received) -> str:
+    """When, where and of which call: `2026-01-31T09:00:00.123Z call-audio 3:17 call-1`."""
+    place = f"{received.topic} {received.lane}:{received.offset}"
+    return f"{moment(received.timestamp_ms)} {place} {printable(received.call_id) or '(no call)'}"
+
+
+def summary(record: Any) -> str:  # noqa: PLR0911, PLR0912  one line per record type
+    """What the event says, in a line."""
+    match record:
+        case CallEvent():
+            return _call_event(record)
+        case AudioChunk():
+            from_s = record.start_sample / record.sample_rate_hz if record.sample_rate_hz else 0.0
+            what = f"{len(record.payload)} bytes {record.codec} {record.sample_rate_hz} Hz"
+            return f"{record.channel} #{record.sequence} at {from_s:.2f} s, {what}{', last' if record.last else ''}"
+        case Recording():
+            length = f" {clock(record.duration_ms)}" if record.duration_ms is not None else ""
+            return f"{'+'.join(record.channels)}{length} sha256 {record.sha256[:12]}… {record.uri}"
+        case Utterance():
+            return _said(record, record.text, record.language)
+        case Translation():
+            way = f"{record.source_language}→{record.language}" if record.status == "translated" else record.status
+            return _said(record, record.text, way) + _because(record.reason)
+        case UtteranceEntities():
+            return _said(record, record.text, " ".join(sorted({entity.label for entity in record.entities})))
+        case CallDocument():
+            return f"revision {record.revision}, {len(record.turns)} turns{_complete(record.complete)}"
+        case Classification():
+            return f"revision {record.revision}{_complete(record.complete)}: {case_of(record)}"
+        case QaEvaluation():
+            heads = (f"{head.head} {percent(head.score)}" for head in record.heads)
+            return f"revision {record.revision}{_complete(record.complete)}: {_joined((_overall(record), *heads))}"
+        case CallInsight():
+            return _insight(record)
+        case DeadLetter():
+            place = f"{record.topic} {record.lane}:{record.offset}"
+            tries = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
+            return f"{record.group} gave up {place} after {tries}: {record.error}: {record.message}"
+        case TranscriptionProgress():
+            channels = (f"{c.channel} to #{c.next_sequence}{' ended' if c.ended else ''}" for c in record.channels)
+            return f"{record.utterances} utterances, {_joined(channels)}"
+        case _:
+            return repr(record)
+
+
+def moment(unix_ms: int) -> str:
+    """RFC 3339 in UTC, with ms."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(ms: float) -> str:
+    """A place in a call: m:ss."""
+    minutes, seconds = divmod(int(ms / 1000), 60)
+    return f"{minutes}:{seconds:02}"
+
+
+def percent(score: float | None) -> str:
+    """A score from 0 to 1; n/a where there is none."""
+    return "n/a" if score is None else f"{score:.0%}"
+
+
+def case_of(judged: Classification | CallInsight) -> str:
+    """Main and sub category, priority and intervention, as far as they are judged."""
+    labels = (("", judged.main), ("", judged.sub), ("priority ", judged.priority), ("", judged.intervention))
+    return _joined(f"{what}{_judged(judgement)}" for what, judgement in labels if judgement)
+
+
+def printable(text: str) -> str:
+    """The text on one line, without what could command a terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _call_event(event: CallEvent) -> str:
+    facts = "".join(f" {name}={value}" for name, value in event.attributes.items())
+    if event.type == "failed":
+        return f"failed at {event.stage or event.source}{_because(event.reason)}{facts}"
+    return f"{event.type} {event.medium} from {event.source}{facts}"
+
+
+def _said(record: Utterance | Translation | UtteranceEntities, text: str, remark: str) -> str:
+    if record.kind == "end":
+        return f"end at {clock(record.end_ms)}"
+    spoken = f"“{text}”" if text else record.kind
+    place = f"{record.speaker} {clock(record.start_ms)}-{clock(record.end_ms)} {spoken}"
+    return f"{place} ({remark})" if remark else place
+
+
+def _insight(insight: CallInsight) -> str:
+    open_stages = [f"{s.stage} {s.state}{_because(s.reason)}" for s in insight.completeness if s.state != "complete"]
+    parts = (case_of(insight), _overall(insight), f"{insight.turns} turns", *open_stages)
+    return f"revision {insight.revision}{_complete(insight.complete)}: {_joined(parts)}"
+
+
+def _overall(judged: QaEvaluation | CallInsight) -> str:
+    overall = judged.overall if isinstance(judged, QaEvaluation) else judged.qa_overall
+    grade = judged.grade if isinstance(judged, QaEvaluation) else judged.qa_grade
+    return "" if overall is None else f"QA {percent(overall)} {grade}".rstrip()
+
+
+def _judged(judgement: Judgement) -> str:
+    return f"{judgement.label} {percent(judgement.score)}"
+
+
+def _complete(complete: bool) -> str:
+    return " complete" if complete else ""
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,58 @@
+"""`callbus run`: hosts consumer groups in this process."""
+
+import asyncio
+import socket
+from typing import Annotated, Literal
+
+import typer
+
+from callbus.cli import options
+from callbus.kafka import DEFAULT_BROKERS
+
+EXAMPLES = options.examples(
+    "callbus run transcription",
+    "callbus run classification qa  # one process, one encoder in memory",
+    "callbus run --all --brokers kafka-1:9092,kafka-2:9092 --log-json",
+)
+
+
+def run(
+    groups: Annotated[list[str] | None, typer.Argument(metavar="GROUP…", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every group of the graph.")] = False,
+    member: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CALLBUS_MEMBER",
+            help="This process's name in its groups: stable over restarts, and its alone.",
+            show_default="the host's name",
+        ),
+    ] = None,
+    brokers: options.Brokers = DEFAULT_BROKERS,
+    registry: options.Registry = None,
+    topology: options.TopologyFile = None,
+    wait: Annotated[float, typer.Option(min=0, metavar="S", help="How long broker and topics may come after us.")] = 15,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option(envvar="CALLBUS_LOG_LEVEL", case_sensitive=False)
+    ] = "info",
+    log_json: Annotated[
+        bool | None,
+        typer.Option("--log-json/--log-pretty", help="How the log on stderr looks.", show_default="by the terminal"),
+    ] = None,
+) -> None:
+    """Run consumer groups in this process until it is told to stop.
+
+    SIGTERM and SIGINT (Ctrl-C) let every group finish and commit what it has in hand; a second one aborts.
+    If one group fails, all stop, and the exit code says why: 2 topology.yaml, 3 schemas, 4 a model,
+    5 the broker or its topics, 8 another process took the work over, 70 a fault in callbus.
+    """
+    from callbus import logs
+
+    logs.configure(log_level, log_json)
+    from callbus import process
+
+    graph = options.load_topology(topology)
+    if every == bool(groups):
+        known = ", ".join(graph.groups)
+        raise typer.BadParameter(f"name either groups or --all; {graph.path} has {known}", param_hint="GROUP…")
+    names = list(graph.groups) if every else groups or []
+    asyncio.run(process.run(graph, names, options.connection(brokers), member or socket.gethostname(), registry, wait))
