@@ -1,34 +1,28 @@
-"""Faust 0.15.3 made a good neighbour: the only place that touches its insides, mode's or aiokafka's under it.
+"""Faust 0.15.3's Kafka driver, mended: with `faust_host` the only place that touches Faust's insides.
 
-What an ordinary Faust app would do here, and this one does not:
+What Faust's own does, and this one does not:
 
 * read aborted transactions (its consumer is fixed to `read_uncommitted`);
-* commit what it skipped during a rebalance, or stop committing at a gap that aborted records left: here a lane's offset
-  follows what `HostedApp.done` was told, and nothing else;
-* create topics, write folders, take over signals and logging, serve HTTP, or restart a failed agent past its failure.
+* lose what it fetched and dropped while lanes moved, and commit past it;
+* stop committing for ever at a gap that aborted records left;
+* create topics.
+
+Here a lane's offset follows what was reported as done, in the order of fetching, and nothing else.
 """
 
-import asyncio
-import logging
-import time
-from collections.abc import Iterable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Collection
 from typing import Any
 
-import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as stock
 
-from callbus.errors import BrokerError
-from callbus.kafka import MAX_MESSAGE_BYTES, Connection
-from callbus.topics import connected
+from callbus.kafka import MAX_MESSAGE_BYTES
 
 SESSION_TIMEOUT_MS = 6_000
 HEARTBEAT_INTERVAL_MS = 1_000
 REBALANCE_TIMEOUT_MS = 30_000
 REQUEST_TIMEOUT_MS = 10_000
-COMMIT_INTERVAL_MS = 200
-TOPICS_WITHIN_S = 5  # a topic just made is not known to every broker at once
 
 # Faust's classes are untyped, so every subclass of them needs the same ignore.
 
@@ -59,6 +53,22 @@ class _ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
             retry_backoff_ms=100,
         )
 
+    async def _fetch_records(self, consumer: AIOKafkaConsumer, active: Collection[Any], **limits: Any) -> Any:
+        """As Faust's, but what it would drop afterwards is put back.
+
+        Faust drops what arrives while the flow is stopped or its lane is paused, and what it drops is lost when the
+        lane goes on from there. It also empties the set it hands over here while the fetch waits, and an empty set
+        means every lane.
+        """
+        wanted = frozenset(active)
+        if not wanted:
+            return {}
+        found = await super()._fetch_records(consumer, wanted, **limits)
+        kept = {tp: records for tp, records in found.items() if self.consumer.takes(tp)}
+        for tp in found.keys() - kept.keys():
+            consumer.seek(tp, found[tp][0].offset)
+        return kept
+
 
 class _Consumer(stock.Consumer):  # type: ignore[misc]
     """Commits what was reported as done. Acknowledgements only tell Faust what is still in hand."""
@@ -66,10 +76,37 @@ class _Consumer(stock.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._done: dict[Any, int] = {}
+        self._ahead: defaultdict[Any, deque[int]] = defaultdict(deque)  # fetched in this assignment, and not yet done
+        self._newest: dict[Any, int] = {}  # fetched in this assignment
+
+    def takes(self, tp: Any) -> bool:
+        return self.flow_active and (tp in self._active_partitions or tp in self._buffered_partitions)
 
     def done(self, message: Any) -> None:
-        self._done[message.tp] = message.offset + 1
+        tp, offset = message.tp, message.offset
+        ahead = self._ahead[tp]
+        if ahead and ahead[0] < offset:
+            raise RuntimeError(
+                f"{tp.topic} lane {tp.partition}: offset {ahead[0]} was lost before {offset}; start again"
+            )
+        if ahead and ahead[0] == offset:
+            ahead.popleft()
+        self._done[tp] = offset + 1
         self.release(message)
+
+    async def _getmany(self, *args: Any, **kwargs: Any) -> Any:
+        found = await super()._getmany(*args, **kwargs)
+        for tp, records in found.items():
+            for record in records:
+                if record.offset > self._newest.get(tp, -1):
+                    self._newest[tp] = record.offset
+                    self._ahead[tp].append(record.offset)
+        return found
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        self._ahead.clear()
+        self._newest.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
 
     def release(self, message: Any) -> None:
         message.ack(self)
@@ -110,137 +147,6 @@ class _Producer(stock.Producer):  # type: ignore[misc]
         """Never: `callbus topics apply` makes every topic."""
 
 
-class _Transport(stock.Transport):  # type: ignore[misc]
+class Transport(stock.Transport):  # type: ignore[misc]
     Consumer = _Consumer
     Producer = _Producer
-
-
-class _Tables(TableManager):  # type: ignore[misc]
-    async def on_start(self) -> None:
-        """As Faust's, without its wait of a second for tables that are defined later: all are, by then."""
-        await self._update_channels()
-        await self.recovery.start()
-
-
-class HostedApp(faust.App):  # type: ignore[misc]
-    """A Faust app that lives in an event loop beside others. Make it inside that loop; it runs once.
-
-    `group` is its id and consumer group, `member` this process's stable name in it (static membership).
-    """
-
-    def __init__(self, *, group: str, lanes: int, connection: Connection, member: str | None = None) -> None:
-        self.connection = connection
-        self.settled = asyncio.Event()  # lanes assigned and tables restored; cleared while they move
-        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        super().__init__(
-            id=group,
-            broker=f"kafka://{connection.brokers.replace(',', ';')}",
-            store="memory://",
-            TableManager=_Tables,
-            key_serializer="raw",
-            value_serializer="raw",
-            topic_partitions=lanes,
-            topic_disable_leader=True,
-            consumer_group_instance_id=member,
-            broker_session_timeout=SESSION_TIMEOUT_MS / 1000,
-            broker_request_timeout=REQUEST_TIMEOUT_MS / 1000,
-            broker_commit_interval=COMMIT_INTERVAL_MS / 1000,
-            stream_wait_empty=True,
-            web_enabled=False,
-            canonical_url=f"http://{member or group}.invalid",  # members tell each other theirs; nobody calls it
-        )
-        self.finalize()
-
-    def done(self, events: Iterable[Any]) -> None:
-        """These events need never come again: their offsets may be committed. Nothing is done after a failure."""
-        if not self.failed.done():
-            for event in events:
-                self.consumer.done(event.message)
-
-    def split_stale(self, events: Iterable[Any]) -> list[Any]:
-        """The events that are still this member's: those fetched before a rebalance are let go, and come again."""
-        current = []
-        for event in events:
-            if event.message.generation_id == self.consumer_generation_id:
-                current.append(event)
-            else:
-                self.consumer.release(event.message)
-        return current
-
-    async def run(self, stopping: asyncio.Event, topics: Iterable[str]) -> None:
-        """Work until `stopping` is set. Raises what broke, with nothing committed that was not done.
-
-        `topics` are those it reads and writes; BrokerError if one is missing: Faust would wait for it for ever.
-        """
-        for name in ("faust", "mode"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # at INFO they draw tables
-        await self._check(topics)
-        asked: asyncio.Future[Any] = asyncio.ensure_future(stopping.wait())
-        try:
-            await self.start()
-            await asyncio.wait((asked, self.failed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            asked.cancel()
-            self.settled.clear()
-            await self.stop()
-        if self.failed.done():
-            await self.failed
-
-    async def crash(self, reason: BaseException) -> None:
-        """Called by mode when a part of the app dies."""
-        if not self.failed.done():
-            self.failed.set_exception(reason)
-        await super().crash(reason)
-
-    def on_rebalance_start(self) -> None:
-        self.settled.clear()
-        super().on_rebalance_start()
-
-    def on_rebalance_end(self) -> None:
-        super().on_rebalance_end()
-        self.settled.set()
-
-    async def _check(self, topics: Iterable[str]) -> None:
-        needed = {*topics, *self.tables.changelog_topics}
-        deadline = time.monotonic() + TOPICS_WITHIN_S
-        async with connected(self.connection) as admin:
-            while missing := needed - set(await admin.list_topics()):
-                if time.monotonic() > deadline:
-                    names = ", ".join(sorted(missing))
-                    raise BrokerError(f"{self.connection.brokers} has no topic {names}: run `callbus topics apply`")
-                await asyncio.sleep(0.1)
-
-    def _create_directories(self) -> None:
-        """None: the tables live in memory and in their changelog."""
-
-    def _new_transport(self) -> _Transport:
-        return _Transport(self.conf.broker_consumer, self)
-
-    def _new_producer_transport(self) -> _Transport:
-        return _Transport(self.conf.broker_producer, self)
-
-
-class Changelogged:
-    """A Faust table used as what it is, a dictionary with a changelog, one lane named at each write.
-
-    Faust takes the lane from "the current event", which within a batch is the last one's: a write would go to a
-    stranger's lane and be lost at the next move.
-    """
-
-    def __init__(self, app: HostedApp, name: str, lanes: int) -> None:
-        self._app = app
-        self._table = app.Table(name, key_type=bytes, value_type=bytes, partitions=lanes)
-
-    def get(self, key: bytes) -> bytes | None:
-        """What was stored last, by this process or, before the lane moved here, by another."""
-        stored = self._table.data.data.get(key)
-        return stored if isinstance(stored, bytes) else None
-
-    async def store(self, changes: Mapping[bytes, tuple[int, bytes]]) -> None:
-        """Write `key: (lane, value)` to the changelog, await the broker's word for all, then remember them."""
-        topic = self._table.changelog_topic
-        sent = [await topic.send(key=key, value=value, partition=lane) for key, (lane, value) in changes.items()]
-        await asyncio.gather(*sent)
-        for key, (lane, value) in changes.items():
-            self._table.data.data[key] = value
-            self._table.data._key_partition[key] = lane  # by which the store forgets lanes that moved away

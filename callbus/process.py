@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -25,6 +26,7 @@ from callbus.worker.worker import Worker
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_S = 0.3
+_BEAT_S = 5.0
 
 
 class Aborted(CallbusError):
@@ -87,6 +89,7 @@ async def _run_all(runners: Sequence[Runner]) -> None:
     tasks = [asyncio.create_task(runner.run(), name=runner.group.name) for runner in runners]
     told = asyncio.create_task(_tell_when_ready(runners))
     orphaned = asyncio.create_task(_owner_gone())
+    beating = asyncio.create_task(_beat())
 
     def stop() -> None:
         for runner in runners:
@@ -110,6 +113,7 @@ async def _run_all(runners: Sequence[Runner]) -> None:
         finally:
             told.cancel()
             orphaned.cancel()
+            beating.cancel()
 
 
 async def _tell_when_ready(runners: Sequence[Runner]) -> None:
@@ -143,14 +147,15 @@ async def _load(topology: Topology, group: Group, executor: Executor) -> Statele
 
 
 class _Threads:
-    """One thread per device, so that a device runs one model call at a time; groups without a model have their own."""
+    """A thread per GPU, so that one runs one model call at a time; on a CPU a thread per group, shared by the cores."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._threads: dict[str, Executor] = {}
 
     def of(self, group: Group) -> Executor:
-        name = group.device if group.models else group.name
+        on_gpu = group.device.startswith("cuda") or (group.device == "auto" and Path("/dev/nvidia0").exists())
+        name = group.device if group.models and on_gpu else group.name
         if name not in self._threads:
             self._threads[name] = self._stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=f"model-{name}"))
         return self._threads[name]
@@ -194,6 +199,14 @@ async def _missing(wanted: set[str], connection: Connection) -> str | None:
     except BrokerError as problem:
         return str(problem)
     return f"{connection.brokers} has no topic {missing}; run `callbus topics apply`" if missing else None
+
+
+async def _beat() -> None:
+    """Touch the file that CALLBUS_HEARTBEAT names while the loop turns: a container's health check looks at it."""
+    file = os.environ.get("CALLBUS_HEARTBEAT")
+    while file:
+        await asyncio.to_thread(Path(file).touch)
+        await asyncio.sleep(_BEAT_S)
 
 
 async def _owner_gone() -> None:

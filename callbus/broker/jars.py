@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import platformdirs
-
 from callbus.broker.pins import KAFKA_VERSION, Pin, read_pins
+from callbus.caches import cache_root
 from callbus.errors import BrokerError
 
 LEFTOVER_AFTER_S = 3600
@@ -18,8 +17,7 @@ LEFTOVER_AFTER_S = 3600
 
 def cache_folder() -> Path:
     """`$CALLBUS_CACHE/kafka/<version>`, or the same under the user's cache folder."""
-    root = os.environ.get("CALLBUS_CACHE") or platformdirs.user_cache_dir("callbus")
-    return Path(root).expanduser().absolute() / "kafka" / KAFKA_VERSION
+    return cache_root() / "kafka" / KAFKA_VERSION
 
 
 def fetch_jars(

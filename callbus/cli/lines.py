@@ -28,7 +28,7 @@ def head(received: Received) -> str:
     return f"{moment(received.timestamp_ms)} {place} {printable(received.call_id) or '(no call)'}"
 
 
-def summary(record: Any) -> str:  # noqa: PLR0911, PLR0912  one line per record type
+def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
     """What the event says, in a line."""
     match record:
         case CallEvent():

@@ -40,7 +40,7 @@ HIDES = {
 _NOTHING_PERSONAL = (AudioChunk, CallInsight, Classification, Provenance, QaEvaluation, TranscriptionProgress)
 
 
-def masked(record: Any) -> Any:  # noqa: PLR0911  one answer per record type
+def masked(record: Any) -> Any:
     """The same event without personal words: of its own type, so that all that shows events can show it."""
     match record:
         case UtteranceEntities() | Turn():

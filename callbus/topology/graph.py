@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from callbus.consumer import Settings
 from callbus.errors import TopologyError
-from callbus.kafka import MAX_MESSAGE_BYTES
+from callbus.kafka import MAX_DOCUMENT_BYTES, MAX_MESSAGE_BYTES
 from callbus.models import ModelSpec, resolve
 from callbus.topology.source import Where, line_of, nearest
 
@@ -18,8 +18,6 @@ _MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DAY_MS = _MS["d"]
 
 
-_DOCUMENT_BYTES = MAX_MESSAGE_BYTES  # a whole call in one message: hours of talk stay below 2 MiB
-_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + (1 << 20)  # the largest input, whole, and why it failed
 _DEAD_LETTER_RETENTION_MS = 90 * _DAY_MS
 _TOMBSTONE_RETENTION_MS = 7 * _DAY_MS  # longer than any worker or subscriber takes to read a lane from its start
 
@@ -57,7 +55,7 @@ class Topic:
             return {
                 "cleanup.policy": "compact",
                 "delete.retention.ms": str(_TOMBSTONE_RETENTION_MS),
-                "max.message.bytes": str(_DOCUMENT_BYTES),
+                "max.message.bytes": str(MAX_DOCUMENT_BYTES),
                 "min.cleanable.dirty.ratio": "0.1",  # restoring reads the whole topic: keep it short
             }
         config = {
@@ -67,7 +65,7 @@ class Topic:
             "segment.ms": str(min(self.retention_ms, _DAY_MS)),
         }
         if self.schema == "DeadLetter":
-            config["max.message.bytes"] = str(_DEAD_LETTER_BYTES)
+            config["max.message.bytes"] = str(MAX_MESSAGE_BYTES)
         return config
 
 

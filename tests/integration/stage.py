@@ -97,7 +97,7 @@ class Stage:
 async def until(true: Callable[[], Any]) -> None:
     """Wait for a condition of this process; fails after the deadline."""
     async with asyncio.timeout(DEADLINE_S):
-        while not true():  # noqa: ASYNC110 -- what we wait for is in aiokafka, which has no event for it
+        while not true():
             await asyncio.sleep(0.02)
 
 

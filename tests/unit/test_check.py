@@ -45,7 +45,7 @@ def test_a_broken_topology_is_one_finding_a_fault(changed: Write) -> None:
 def test_a_group_without_a_module(changed: Write) -> None:
     """A group's name is its module: a name that has none is found, with the file to add."""
     said = messages(changed("  documents:\n", "  dossiers:\n"))
-    assert "topology.yaml:53: group dossiers has no module consumers.dossiers; add consumers/dossiers.py" in said
+    assert "topology.yaml:54: group dossiers has no module consumers.dossiers; add consumers/dossiers.py" in said
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ SAFE_FIELDS |= {"source", "language", "source_language", "languages", "codec", "
 SAFE_KINDS = {"CallInsight", "QaEvaluation", "Classification"}
 
 
-def filled(kind: Any, name: str = "") -> Any:  # noqa: PLR0911  one answer per form of type
+def filled(kind: Any, name: str = "") -> Any:
     """A value of any type of the records, with CLEAR in every free text that could hold it."""
     origin, arguments = get_origin(kind), get_args(kind)
     if is_dataclass(kind) and isinstance(kind, type):

@@ -1,0 +1,105 @@
+"""From the vectors of a call to its labels: pure arithmetic on trained heads, the same in training and in a group.
+
+Two views of a call are judged and multiplied: what the caller says, and the whole conversation without its formulas
+(a counsellor's paraphrase says the matter again in other words). Small talk is in neither.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from consumers.corpus import NEUTRAL
+from consumers.heads import Heads, Table, Vectors, softmax
+
+_CALLER_SHARE = 2 / 3  # of the evidence; the rest is the whole conversation's
+_TINY = 1e-6
+_SILENCE = 0.3  # how much a counsellor must announce before it outweighs what is usual for such a case
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Part of a call in windows that an encoder can take whole."""
+
+    vectors: Vectors  # (windows, dimensions)
+    weights: Table  # (windows,), their number of words
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Probabilities over the labels of each head, in the heads' order (`CaseHeads`)."""
+
+    main: Table
+    sub: Table
+    priority: Table
+    intervention: Table
+
+
+@dataclass(frozen=True)
+class CaseHeads:
+    """The heads that judge a case, with their labels taken apart."""
+
+    heads: Heads
+
+    @cached_property
+    def subs(self) -> tuple[tuple[str, str], ...]:
+        """(main, sub) in the order of the head."""
+        pairs = (label.split(":", 1) for label in self.heads["sub"].labels)
+        return tuple((main, sub) for main, sub in pairs)
+
+    @cached_property
+    def mains(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(main for main, _ in self.subs))
+
+    @property
+    def priorities(self) -> tuple[str, ...]:
+        return self.heads["priority"].labels
+
+    @property
+    def interventions(self) -> tuple[str, ...]:
+        return self.heads["intervention"].labels
+
+    @cached_property
+    def _belongs(self) -> Table:
+        return np.array([[main == each for each in self.mains] for main, _ in self.subs], dtype=np.float32)
+
+    def main_of(self, sub: Table) -> Table:
+        """Probabilities of main categories: the sums over their sub-categories. Last axis."""
+        return np.asarray(sub @ self._belongs, dtype=np.float32)
+
+    def content(self, vectors: Vectors) -> Table:
+        """The probability that a sentence says something of the case, rather than small talk."""
+        head = self.heads["content"]
+        return head.probabilities(vectors)[:, head.labels.index("content")]
+
+    def actions(self, vectors: Vectors) -> tuple[Table, Table]:
+        """Of counsellor's sentences: how much each announces anything, and which intervention (in the head's order)."""
+        head = self.heads["action"]
+        found = head.probabilities(vectors)
+        return 1 - found[:, head.labels.index(NEUTRAL)], found[:, [head.labels.index(i) for i in self.interventions]]
+
+    def judge(self, caller: View, whole: View, counsellor: Vectors) -> Case:
+        """The case from both views and the counsellor's sentences (which may be none)."""
+        sub = softmax(self._both("sub", caller, whole))
+        calibration = self.heads.tables["calibration"]
+        usual = np.log(sub @ self.heads.tables["priority_by_sub"] + _TINY)
+        priority = softmax((usual + self._both("priority", caller, whole, share=0.5)) / calibration[0])
+        usual = np.log(sub @ self.heads.tables["intervention_by_sub"] + _TINY)
+        said = np.log(self._announced(counsellor)) + 0.5 * self._both("intervention", caller, whole)
+        intervention = softmax((usual + said) / calibration[1])
+        return Case(main=self.main_of(sub), sub=sub, priority=priority, intervention=intervention)
+
+    def _both(self, head: str, caller: View, whole: View, share: float = _CALLER_SHARE) -> Table:
+        logs = [self._log(head, view) for view in (caller, whole)]
+        return np.asarray(share * logs[0] + (1 - share) * logs[1], dtype=np.float32)
+
+    def _log(self, head: str, view: View) -> Table:
+        logs = np.log(self.heads[head].probabilities(view.vectors) + _TINY)
+        return np.asarray(view.weights @ logs / view.weights.sum(), dtype=np.float32)
+
+    def _announced(self, vectors: Vectors) -> Table:
+        total = np.full(len(self.interventions), _SILENCE / len(self.interventions), dtype=np.float32)
+        if len(vectors):
+            loud, which = self.actions(vectors)
+            total = total + loud**2 @ which
+        return np.asarray(total / total.sum(), dtype=np.float32)

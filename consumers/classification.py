@@ -1,0 +1,234 @@
+"""Classification: what kind of case a call is, how urgent, and what should follow, from its growing document.
+
+The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
+windows of several turns, once the caller's alone and once everybody's, and linear heads over their embeddings give
+calibrated probabilities. Every label names the turns it rests on. A call of which too little is known says
+`undetermined`; a revision is judged anew each time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from callbus.consumer import Model, Outcome, Settings
+from callbus.errors import ModelError
+from callbus.ids import event_id
+from consumers import heads as trained
+from consumers.case import CaseHeads, View
+from consumers.encoder import Encoder, encoder, sentences
+from consumers.heads import Table, Vectors
+from schemas.records import Alternative, CallDocument, Classification, Judgement, Provenance
+
+STAGE = "classification"
+UNDETERMINED = "undetermined"
+
+_WINDOW_WORDS = 150  # fits the encoder's 256 tokens
+_ALTERNATIVES = 3
+_EVIDENCE = 3  # turns at most
+_EVIDENCE_SHARE = 0.5  # of the strongest turn's support
+
+
+class Options(BaseModel):
+    """`options:` of the group in topology.yaml; paths are relative to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    taxonomy: Path = Field(description="The YAML file of main and sub-categories.")
+    heads: Path = Field(description="The folder of trained heads.")
+    fewest_words: int = Field(
+        default=5, ge=1, description="A caller who has said fewer words of the matter leaves the call undetermined."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence of a turn."""
+
+    utterance_id: str
+    by_agent: bool
+    text: str
+    vector: Vectors
+    content: float  # probability that it says something of the case
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Stateless: documents in, a classification for the newest revision of each call out."""
+
+    encoder: Encoder
+    heads: CaseHeads
+    model: Model
+    fewest_words: int
+
+    def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
+        """One outcome per document: its classification, or nothing if the batch holds a newer one of its call."""
+        newest = {event.call_id: event.revision for event in sorted(events, key=lambda event: event.revision)}
+        current = [event.revision == newest[event.call_id] for event in events]
+        said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
+        return [
+            (self._classify(event, said[event.event_id]),) if wanted else ()
+            for event, wanted in zip(events, current, strict=True)
+        ]
+
+    def _read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:
+        """The sentences of every document, embedded all at once."""
+        found = [
+            (document.event_id, turn, text)
+            for document in documents
+            for turn in document.turns
+            for text in sentences(turn.text)
+        ]
+        vectors = self.encoder.embed([text for _, _, text in found])
+        content = self.heads.content(vectors)
+        said: dict[str, list[Said]] = {document.event_id: [] for document in documents}
+        for (document_id, turn, text), vector, share in zip(found, vectors, content, strict=True):
+            said[document_id].append(Said(turn.utterance_id, turn.speaker == "agent", text, vector, float(share)))
+        return said
+
+    def _classify(self, document: CallDocument, said: Sequence[Said]) -> Classification:
+        main, sub, priority, intervention = self._judge(said)
+        return Classification(
+            event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, self._version),
+            call_id=document.call_id,
+            at_ms=document.at_ms,
+            document_id=document.event_id,
+            revision=document.revision,
+            complete=document.complete,
+            main=main,
+            sub=sub,
+            priority=priority,
+            intervention=intervention,
+            provenance=Provenance(
+                stage=STAGE,
+                model=self.model.name,
+                model_version=self._version,
+                origin_ids=(document.event_id,),
+            ),
+        )
+
+    @property
+    def _version(self) -> str:
+        return f"{self.model.version}+heads.{self.heads.heads.version}"
+
+    def _judge(self, said: Sequence[Said]) -> tuple[Judgement, Judgement, Judgement, Judgement]:
+        """Main, sub, priority and intervention."""
+        matter = [one for one in said if one.content >= 0.5]
+        caller = [one for one in matter if not one.by_agent]
+        if sum(one.words for one in caller) < self.fewest_words:
+            unknown = Judgement(label=UNDETERMINED, score=0.0, evidence=(), alternatives=())
+            return unknown, unknown, unknown, unknown
+        counsellor = [one for one in said if one.by_agent]
+        case = self.heads.judge(self._view(caller), self._view(matter), self._stack(counsellor))
+
+        heads, support = self.heads, self._support(caller)
+        main = int(case.main.argmax())
+        within = [index for index, (name, _) in enumerate(heads.subs) if name == heads.mains[main]]
+        sub = max(within, key=lambda index: float(case.sub[index]))
+        priority, intervention = int(case.priority.argmax()), int(case.intervention.argmax())
+        announced = self._announced(counsellor, intervention)
+        return (
+            _judgement(heads.mains, case.main, main, _strongest(caller, heads.main_of(support.sub)[:, main])),
+            _judgement([name for _, name in heads.subs], case.sub, sub, _strongest(caller, support.sub[:, sub])),
+            _judgement(heads.priorities, case.priority, priority, _strongest(caller, support.priority[:, priority])),
+            _judgement(
+                heads.interventions,
+                case.intervention,
+                intervention,
+                _strongest(
+                    [*counsellor, *caller], np.concatenate([announced, support.intervention[:, intervention] / 2])
+                ),
+            ),
+        )
+
+    def _view(self, said: Sequence[Said]) -> View:
+        windows: list[list[Said]] = [[]]
+        for one in said:
+            if sum(each.words for each in windows[-1]) + one.words > _WINDOW_WORDS and windows[-1]:
+                windows.append([])
+            windows[-1].append(one)
+        vectors = self.encoder.embed([" ".join(one.text for one in window) for window in windows])
+        return View(vectors, np.array([sum(one.words for one in window) for window in windows], dtype=np.float32))
+
+    def _stack(self, said: Sequence[Said]) -> Vectors:
+        return np.array([one.vector for one in said], dtype=np.float32).reshape(len(said), self.encoder.dimensions)
+
+    def _support(self, said: Sequence[Said]) -> "Support":
+        vectors, share = self._stack(said), np.array([[one.content] for one in said], dtype=np.float32)
+        sub, priority, intervention = (
+            share * self.heads.heads[head].probabilities(vectors) for head in ("sub", "priority", "intervention")
+        )
+        return Support(sub, priority, intervention)
+
+    def _announced(self, counsellor: Sequence[Said], intervention: int) -> Table:
+        if not counsellor:
+            return np.zeros(0, dtype=np.float32)
+        loud, which = self.heads.actions(self._stack(counsellor))
+        return np.asarray(loud * which[:, intervention], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How much each of the caller's sentences speaks for each label, alone: shape (sentences, labels)."""
+
+    sub: Table
+    priority: Table
+    intervention: Table
+
+
+def _judgement(labels: Sequence[str], scores: Table, chosen: int, evidence: tuple[str, ...]) -> Judgement:
+    others = [index for index in np.argsort(-scores, kind="stable") if index != chosen][:_ALTERNATIVES]
+    return Judgement(
+        label=labels[chosen],
+        score=_score(scores[chosen]),
+        evidence=evidence,
+        alternatives=tuple(Alternative(label=labels[index], score=_score(scores[index])) for index in others),
+    )
+
+
+def _score(probability: float) -> float:
+    return round(min(1.0, max(0.0, float(probability))), 3)  # the same on any machine and in any batch
+
+
+def _strongest(said: Sequence[Said], support: Table) -> tuple[str, ...]:
+    """The turns with the most support, strongest first."""
+    by_turn: dict[str, float] = {}
+    for one, value in zip(said, support, strict=True):
+        by_turn[one.utterance_id] = max(by_turn.get(one.utterance_id, 0.0), float(value))
+    ranked = sorted(by_turn, key=lambda turn: -by_turn[turn])[:_EVIDENCE]
+    return tuple(turn for turn in ranked if by_turn[turn] >= _EVIDENCE_SHARE * by_turn[ranked[0]])
+
+
+def load(settings: Settings) -> Classifier:
+    """The encoder, and heads that fit it and the taxonomy.
+
+    Raises `ModelError` if the taxonomy has a label without a head, or the other way round.
+    """
+    options = Options.model_validate(settings.options)
+    shared = encoder(settings)
+    heads = CaseHeads(trained.load(settings.root / options.heads, shared))
+    _compare(heads, settings.root / options.taxonomy, settings.root / options.heads)
+    return Classifier(shared, heads, settings.model, options.fewest_words)
+
+
+def _compare(heads: CaseHeads, taxonomy: Path, folder: Path) -> None:
+    try:
+        mains = yaml.safe_load(taxonomy.read_text(encoding="utf-8"))["main_categories"]
+        named = {(main, sub) for main, one in mains.items() for sub in one["sub_categories"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{taxonomy} is not a taxonomy ({error!r}): main_categories: <key>: sub_categories: [...]"
+        ) from error
+    if odd := sorted(named ^ set(heads.subs)):
+        raise ModelError(
+            f"{taxonomy} and the heads in {folder} differ on {odd[0][0]} / {odd[0][1]}"
+            f"{f' and {len(odd) - 1} more' if len(odd) > 1 else ''}: give each label examples in domain/corpus and run "
+            "`python -m consumers.heads train`"
+        )

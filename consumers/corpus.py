@@ -1,0 +1,121 @@
+"""The example corpus of domain/corpus, typed: what heads are trained on, and the calls that they are checked on."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from callbus.errors import InputError
+
+NEUTRAL = "neutral"  # a counsellor's sentence that says nothing of what will follow
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What one invented caller says, with the labels of the case."""
+
+    call: str
+    main: str
+    sub: str
+    priority: str
+    intervention: str
+    says: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Everything that heads are trained on."""
+
+    examples: tuple[Example, ...]
+    small_talk: tuple[str, ...]  # callers' sentences that say nothing of the case
+    shows: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they fulfil
+    lacks: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they miss
+    related: Mapping[str, frozenset[str]]  # criteria whose good sentences may well fulfil this one too
+    actions: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the intervention that they announce, or neutral
+    digest: str  # of the files
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A whole call with its truth, never trained on."""
+
+    call: str
+    main: str
+    sub: str
+    priority: str
+    intervention: str
+    fails: frozenset[str]
+    not_judged: frozenset[str]
+    turns: tuple[tuple[str, str | float], ...]  # ("agent" | "caller", text) or ("silence", seconds)
+
+
+def read_corpus(folder: Path) -> Corpus:
+    """The corpus under `folder` (domain/corpus).
+
+    Raises `InputError` naming the file that is missing or is not in the form that its README tells.
+    """
+    callers = sorted((folder / "callers").glob("*.yaml"))
+    if not callers:
+        raise InputError(f"no callers/*.yaml in {folder}: it is not an example corpus")
+    counsellors, background = folder / "counsellors.yaml", folder / "background.yaml"
+    digest = hashlib.sha256()
+    for path in (*callers, counsellors, background):
+        digest.update(path.name.encode() + b"\0" + _bytes(path) + b"\0")
+    criteria, around = _parse(counsellors), _parse(background)
+    try:
+        return Corpus(
+            examples=tuple(
+                Example(call["call"], file["main"], call["sub"], call["priority"], call["intervention"], _texts(call))
+                for file in map(_parse, callers)
+                for call in file["calls"]
+            ),
+            small_talk=tuple(around["small_talk"]),
+            shows={name: tuple(kinds["shows"]) for name, kinds in criteria["criteria"].items()},
+            lacks={name: tuple(kinds["lacks"]) for name, kinds in criteria["criteria"].items()},
+            related={name: frozenset(kinds.get("related", ())) for name, kinds in criteria["criteria"].items()},
+            actions={name: tuple(texts) for name, texts in around["interventions"].items()},
+            digest=digest.hexdigest(),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder}: {error!r} is not where its README says; compare the files' keys") from error
+
+
+def read_dialogues(path: Path) -> tuple[Dialogue, ...]:
+    """The whole calls of a dialogues file."""
+    return tuple(
+        Dialogue(
+            call=one["call"],
+            main=one["main"],
+            sub=one["sub"],
+            priority=one["priority"],
+            intervention=one["intervention"],
+            fails=frozenset(one["fails"]),
+            not_judged=frozenset(one["not_judged"]),
+            turns=tuple(item for turn in one["turns"] for item in turn.items()),
+        )
+        for one in _parse(path)["dialogues"]
+    )
+
+
+def _texts(call: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(call["says"])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error}); the corpus needs it") from error
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(_bytes(path))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must be a mapping; its README tells the form")
+    return content

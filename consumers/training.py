@@ -1,0 +1,202 @@
+"""How the heads are trained from the example corpus.
+
+Training is deterministic; scikit-learn is imported here and in `validation`, never by a group that runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumers.corpus import NEUTRAL, Corpus
+from consumers.embedding import Vectors
+from consumers.encoder import Encoder
+from consumers.heads import PROBE, Heads, LinearHead, Table
+
+_SMOOTHING = 0.3  # calls added to every label of a table
+_AROUND = 0.5  # weight of a sentence that was not written as a counter-example
+_RARE = 0.85  # 1 would weigh the few good sentences like the many others; less errs towards "no"
+_FORMULAS = (  # criteria whose good sentences tell nothing of the case
+    "Uses the call opening phrase",
+    "Willing to solve extra issues",
+    "Confirms satisfaction with action points",
+    "Follows up on case updates",
+    "Follows correct steps",
+    "Correct language use",
+    "Explains before placing on hold",
+    "Thanks caller for holding",
+    "Proper call closing phrase used",
+)
+_SILENT_ON_ACTION = (*_FORMULAS[:3], *_FORMULAS[6:], "Paraphrases or rephrases the issue", "Empathizes with the caller")
+
+Labels = NDArray[np.str_]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Temperatures of the labels' probabilities, fitted on held-out calls."""
+
+    sub: float = 1.0
+    priority: float = 1.0
+    intervention: float = 1.0
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A corpus with the vectors of its sentences."""
+
+    corpus: Corpus
+    joined: Vectors  # per call: all that the caller says, as one text
+    mean: Vectors  # per call: the mean of its sentences' vectors, normalised
+    says: Vectors  # every sentence of every call
+    of: Mapping[str, Vectors]  # by "small talk", "shows:<criterion>", "lacks:<criterion>", "action:<intervention>"
+    probe: Vectors
+
+    @property
+    def sub(self) -> Labels:
+        return np.array([f"{example.main}:{example.sub}" for example in self.corpus.examples])
+
+    @property
+    def priority(self) -> Labels:
+        return np.array([example.priority for example in self.corpus.examples])
+
+    @property
+    def intervention(self) -> Labels:
+        return np.array([example.intervention for example in self.corpus.examples])
+
+
+def embed(corpus: Corpus, encoder: Encoder) -> Embedded:
+    """The vectors of a corpus; takes about a minute on a CPU."""
+    per_call = [encoder.embed(example.says) for example in corpus.examples]
+    mean = np.array([vectors.mean(axis=0) for vectors in per_call])
+    texts: dict[str, Sequence[str]] = {"small talk": corpus.small_talk}
+    texts |= {f"shows:{name}": says for name, says in corpus.shows.items()}
+    texts |= {f"lacks:{name}": says for name, says in corpus.lacks.items()}
+    texts |= {f"action:{name}": says for name, says in corpus.actions.items()}
+    return Embedded(
+        corpus=corpus,
+        joined=encoder.embed([" ".join(example.says) for example in corpus.examples]),
+        mean=mean / np.linalg.norm(mean, axis=1, keepdims=True),
+        says=np.concatenate(per_call),
+        of={name: encoder.embed(says) for name, says in texts.items()},
+        probe=encoder.embed([PROBE])[0],
+    )
+
+
+def train(data: Embedded, encoder: str, calibration: Calibration) -> Heads:
+    """Every head, from the whole corpus."""
+    heads = {"content": _content(data), "action": _action(data)}
+    for name in data.corpus.shows:
+        heads[f"shows:{name}"] = criterion_head(data, name, "shows")
+        heads[f"lacks:{name}"] = criterion_head(data, name, "lacks")
+    case = case_heads(data, np.arange(len(data.joined)), calibration)
+    return Heads(case.heads | heads, case.tables, data.probe, data.corpus.digest, encoder)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseParts:
+    """The heads and tables of the case's labels."""
+
+    heads: dict[str, LinearHead]
+    tables: dict[str, Table]
+
+
+def case_heads(data: Embedded, rows: Rows, calibration: Calibration) -> CaseParts:
+    """Sub-category, priority and intervention from these calls only."""
+    vectors = np.concatenate([data.joined[rows], data.mean[rows]])
+    sub, priority, intervention = (np.tile(labels[rows], 2) for labels in (data.sub, data.priority, data.intervention))
+    heads = {
+        "sub": _fit(vectors, sub, 10, temperature=calibration.sub),
+        "priority": _fit(vectors, priority, 1, balanced=True),
+        "intervention": _fit(vectors, intervention, 3),
+    }
+    labels = heads["sub"].labels
+    tables = {
+        "priority_by_sub": _shares(labels, data.sub[rows], heads["priority"].labels, data.priority[rows]),
+        "intervention_by_sub": _shares(labels, data.sub[rows], heads["intervention"].labels, data.intervention[rows]),
+        "calibration": np.array([calibration.priority, calibration.intervention], dtype=np.float32),
+    }
+    return CaseParts(heads, tables)
+
+
+def criterion_head(
+    data: Embedded, name: str, kind: str, kept: Mapping[str, NDArray[np.bool_]] | None = None
+) -> LinearHead:
+    """Whether a counsellor's sentence `shows` a criterion, or `lacks` it.
+
+    Against it stand the other kind's sentences, those of all other criteria but related ones, and neutral talk. `kept`
+    says which sentences of this criterion's two kinds to train on (all of them without it).
+    """
+    other_kind = "lacks" if kind == "shows" else "shows"
+
+    def own(each: str) -> Vectors:
+        vectors = data.of[f"{each}:{name}"]
+        return vectors if kept is None else vectors[kept[each]]
+
+    yes, no = own(kind), own(other_kind)
+    around = [
+        vectors
+        for key, vectors in data.of.items()
+        if key.startswith("action:")
+        or (key.startswith("shows:") and key != f"shows:{name}" and not _related(data, name, key, kind))
+        or (kind == "shows" and key.startswith("lacks:") and key != f"lacks:{name}")
+    ]
+    rest = np.concatenate(around)
+    against = len(no) + _AROUND * len(rest)
+    weights = np.concatenate(
+        [np.full(len(yes), (against / len(yes)) ** _RARE), np.ones(len(no)), np.full(len(rest), _AROUND)]
+    )
+    labels = np.array(["yes"] * len(yes) + ["no"] * (len(no) + len(rest)))
+    return _fit(np.concatenate([yes, no, rest]), labels, 10, weights=weights)
+
+
+def _related(data: Embedded, name: str, key: str, kind: str) -> bool:
+    return kind == "shows" and key.removeprefix("shows:") in data.corpus.related[name]
+
+
+def _content(data: Embedded) -> LinearHead:
+    talk = [data.of["small talk"], data.of[f"action:{NEUTRAL}"], *(data.of[f"shows:{name}"] for name in _FORMULAS)]
+    small = np.concatenate(talk)
+    labels = np.array(["content"] * len(data.says) + ["small talk"] * len(small))
+    return _fit(np.concatenate([data.says, small]), labels, 20, balanced=True)
+
+
+def _action(data: Embedded) -> LinearHead:
+    groups = {key.removeprefix("action:"): vectors for key, vectors in data.of.items() if key.startswith("action:")}
+    silent = [data.of[f"shows:{name}"] for name in _SILENT_ON_ACTION]
+    groups[NEUTRAL] = np.concatenate([groups[NEUTRAL], *silent])
+    labels = np.concatenate([[name] * len(vectors) for name, vectors in groups.items()])
+    return _fit(np.concatenate(list(groups.values())), labels, 20, balanced=True)
+
+
+def _shares(rows: Sequence[str], of_rows: Labels, columns: Sequence[str], of_columns: Labels) -> Table:
+    """How often each row's label goes with each column's."""
+    counts = [[np.sum((of_rows == row) & (of_columns == column)) + _SMOOTHING for column in columns] for row in rows]
+    table = np.array(counts, dtype=np.float32)
+    return np.asarray(table / table.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _fit(
+    vectors: Vectors,
+    labels: Labels,
+    strength: float,
+    *,
+    balanced: bool = False,
+    weights: NDArray[np.float64] | None = None,
+    temperature: float = 1.0,
+) -> LinearHead:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced" if balanced else None)
+    model.fit(vectors, labels, sample_weight=weights)
+    rows, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:  # scikit-learn gives one row for two labels
+        rows, bias = np.concatenate([-rows / 2, rows / 2]), np.concatenate([-bias / 2, bias / 2])
+    return LinearHead(
+        labels=tuple(str(label) for label in model.classes_),
+        weights=np.round(rows, 4).astype(np.float32),
+        bias=np.round(bias, 4).astype(np.float32),
+        temperature=temperature,
+    )
