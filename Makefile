@@ -17,7 +17,7 @@ demo: $(READY)  ## See it work: sample calls become insights. ARGS="--speed 4 --
 	@$(BIN)/callbus demo $(ARGS)
 
 test: test-quick  ## Everything: style, types, layers, and all tests
-	$(BIN)/pytest -m "not ($(QUICK))" $(SPREAD) $(ARGS)
+	$(BIN)/pytest -m "not ($(QUICK))" $(ARGS)
 
 test-quick: check  ## What needs neither a broker nor a model
 	$(BIN)/pytest -m "$(QUICK)" $(SPREAD) $(ARGS)
@@ -40,7 +40,7 @@ clean:  ## Remove all that make and the tools made, .venv too
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find callbus consumers producers schemas tests -name __pycache__ -prune -exec rm -rf {} +
 
-# A worker per core, but not so many that their models fill the memory; a file's tests share what they load.
+# The quick tests run side by side. The others measure times, and fill the cores by themselves: one after the other.
 SPREAD := -n auto --maxprocesses 4 --dist loadfile
 # 3.11, whatever Python is here: uv would otherwise lock for this one and newer only.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header

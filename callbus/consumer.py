@@ -76,7 +76,7 @@ class CallSlice(Generic[E, S]):
     """The next events of one call, with what is remembered about it."""
 
     call_id: str
-    events: Sequence[E]  # in order; never empty
+    events: Sequence[E]  # in order; empty only where the last result was `unfinished`
     state: S | None  # durable: as last returned and committed; None at the call's first event
     memory: Any  # volatile: as last returned by this process; None after a restart or a move of the lane
 
@@ -88,6 +88,8 @@ class CallResult(Generic[E, S]):
     `state` None means that nothing need be remembered any more (the call is done). `holding` is the oldest event that
     `memory` still rests on: its lane's offset is committed no further than that event, so that after a crash it and
     everything after it come again, with `memory` None. `rejected` are events of the slice that can never work.
+    `unfinished` asks to be called again for this call without a further event: so that a long piece of work lets live
+    calls pass between its parts.
     """
 
     events: Sequence[Record]
@@ -95,6 +97,7 @@ class CallResult(Generic[E, S]):
     memory: Any = None
     holding: E | None = None
     rejected: Sequence[tuple[E, Reject]] = ()
+    unfinished: bool = False
 
 
 class Stateless(Protocol):

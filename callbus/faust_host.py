@@ -31,11 +31,17 @@ class _Tables(TableManager):  # type: ignore[misc]
         await self._update_channels()
         await self.recovery.start()
 
+    async def on_rebalance(self, *args: Any, **kwargs: Any) -> None:
+        self.app.moving = False  # the lanes assigned are paused by now, until their calls are restored
+        await super().on_rebalance(*args, **kwargs)
+
 
 class _FlowControl(FlowControlEvent):  # type: ignore[misc]
+    app: "HostedApp"
+
     def resume(self) -> None:
-        """As mode's, but without emptying the queues of a flow that is under way: recovery resumes it twice."""
-        if not self.is_active():
+        """As mode's, but not while lanes move, and not twice as recovery does: it would empty the queues again."""
+        if not self.app.moving and not self.is_active():
             super().resume()
 
 
@@ -47,6 +53,7 @@ class HostedApp(faust.App):  # type: ignore[misc]
 
     def __init__(self, *, group: str, lanes: int, connection: Connection, member: str | None = None) -> None:
         self.connection = connection
+        self.moving = False  # from the revocation of lanes until the new ones are assigned and paused
         self.settled = asyncio.Event()  # lanes assigned and tables restored; cleared while they move
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         super().__init__(
@@ -132,7 +139,9 @@ class HostedApp(faust.App):  # type: ignore[misc]
 
     @cached_property
     def flow_control(self) -> _FlowControl:
-        return _FlowControl(loop=self.loop)
+        control = _FlowControl(loop=self.loop)
+        control.app = self
+        return control
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

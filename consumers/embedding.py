@@ -58,7 +58,7 @@ class ByCTranslate2:
         from tokenizers import Tokenizer
 
         self._ctranslate2 = ctranslate2
-        self._tokenizer: Any = Tokenizer.from_file(str(Path(location, "tokenizer.json")))
+        self._tokenizer: Any = Tokenizer.from_buffer(Path(location, "tokenizer.json").read_bytes())
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_WINDOW_TOKENS)
         kind, _, index = device.partition(":")

@@ -320,6 +320,7 @@ class TranscriptionProgress:
     call_id: str
     channels: tuple[ChannelProgress, ...]
     utterances: int
+    recording_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ RELEASED = Path(__file__).parent / "released"
 
 Schema = dict[str, Any]
 
+_ORDER = ("type", "name", "namespace", "doc", "symbols", "items", "values", "default", "fields")
+
 
 class _Folder(AbstractSchemaRepository):  # type: ignore[misc]
     """Finds `callbus.Word` in `Word.avsc`."""
@@ -79,9 +81,10 @@ def by_fingerprint() -> dict[bytes, Schema]:
 
 
 def _public(schema: Any) -> Any:
-    """The schema without fastavro's own marks."""
+    """The schema without fastavro's own marks, its keys always in the same order."""
     if isinstance(schema, dict):
-        return {key: _public(value) for key, value in schema.items() if not key.startswith("__")}
+        keys = sorted((key for key in schema if not key.startswith("__")), key=_ORDER.index)
+        return {key: _public(schema[key]) for key in keys}
     if isinstance(schema, list):
         return [_public(item) for item in schema]
     return schema

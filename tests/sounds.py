@@ -73,6 +73,9 @@ def play(
     for one in range(0, len(events), slice_size):
         result = step(consumer, events[one : one + slice_size], result)
         said += utterances(result)
+    while result.unfinished:
+        [result] = consumer.advance([CallSlice(events[0].call_id, [], result.state, result.memory)])
+        said += utterances(result)
     return said, result
 
 

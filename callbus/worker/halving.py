@@ -44,7 +44,7 @@ def advance(consumer: Stateful, slices: Sequence[CallSlice[Any, Any]]) -> list[A
     def alone(one: CallSlice[Any, Any], problem: Exception) -> Advanced:
         if len(one.events) > 1:
             return _in_two(one)
-        if isinstance(problem, Reject | Retry):
+        if one.events and isinstance(problem, Reject | Retry):
             return Advanced(None, [(one.events[0], problem)])
         raise problem
 

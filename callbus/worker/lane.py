@@ -44,9 +44,15 @@ class CallMemory:
     holds: dict[str, int] = field(default_factory=dict)
     resume: dict[str, int] = field(default_factory=dict)
     refused: frozenset[tuple[str, int]] = frozenset()
+    unfinished: bool = False  # there is more to do without a further input
 
     def moved(
-        self, state: Any, memory: Any, arrived: Sequence[tuple[str, str, int]], holding: str | None
+        self,
+        state: Any,
+        memory: Any,
+        arrived: Sequence[tuple[str, str, int]],
+        holding: str | None,
+        unfinished: bool = False,
     ) -> "CallMemory":
         """The memory after `arrived` was worked on, resting on the event with the id `holding` and all since."""
         since = [*self.since, *arrived]
@@ -59,7 +65,7 @@ class CallMemory:
                 raise LookupError(f"the consumer holds event {holding}, which it was not given since it last held one")
             since = since[first:]
         holds = {topic: offset for _, topic, offset in reversed(since)}
-        return CallMemory(state, memory, since, holds, self.resume | reached | holds, self.refused)
+        return CallMemory(state, memory, since, holds, self.resume | reached | holds, self.refused, unfinished)
 
     def behind(self, offsets: Mapping[str, int]) -> bool:
         """Whether nothing of this call comes again to one who reads from these offsets on."""
@@ -88,6 +94,7 @@ class Lane:
         self.calls: dict[str, CallMemory] = {}
         self._holding: set[str] = set()  # calls whose memory holds the offsets back
         self._done: set[str] = set()  # calls with nothing to remember but where their inputs ended
+        self.unfinished: dict[str, None] = {}  # calls with more to do; the one whose turn it is comes first
         self._fetched = dict(start)  # the next offset that fetching will bring
         self._handled = dict(start)  # everything below has been worked on
         self._queues: dict[str, deque[Input]] = {topic: deque() for topic in start}
@@ -116,6 +123,9 @@ class Lane:
     def remember(self, call_id: str, call: CallMemory) -> None:
         """Replace what is remembered of a call."""
         self.calls[call_id] = call
+        self.unfinished.pop(call_id, None)
+        if call.unfinished:
+            self.unfinished[call_id] = None
         (self._holding.add if call.holds else self._holding.discard)(call_id)
         (self._done.add if call.state is None and not call.since else self._done.discard)(call_id)
 

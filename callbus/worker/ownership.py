@@ -47,15 +47,25 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._opening: asyncio.Task[None] | None = None
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Finish and commit what is in hand, still in the old generation; then let the lanes go."""
+        """Finish and commit what is in hand, still in the old generation; then let the lanes go.
+
+        A static member that the group has expelled meanwhile leaves instead.
+        """
         self.settled.clear()
         member, self.member = self.member, None  # from here on no new batch starts
         self._stop_opening()
+        self._leave_if_expelled(member)  # before finishing: nothing of it could be committed any more
         await self._finish()
         self.lanes.clear()
+        self._leave_if_expelled(member)
+
+    def _leave_if_expelled(self, member: GroupMetadata | None) -> None:
+        """Fail, and end aiokafka's task that called us: it would rejoin at once, under our static name, and so push out
+        the process that has taken our place. Of all exceptions it lets only a cancellation through."""
         if member is not None and member.instance_id and not self._consumer._coordinator.member_id:
-            # Rejoining under our static name would push out the process that has taken our place.
+            self.lanes.clear()
             self._fail(Fenced(f"group {member.group_id}: another process runs as member {member.instance_id}"))
+            raise asyncio.CancelledError
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Freeze who we are, and open the lanes in a task: aiokafka sends no heartbeat while this callback runs."""

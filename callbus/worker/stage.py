@@ -74,9 +74,10 @@ class Stage:
         self._outputs = {topology.topic(name).schema: name for name in group.outputs}
         # A group whose state is what it publishes (a compacted output) writes it once.
         self._state_topic = group.changelog if group.changelog not in group.outputs else None
+        self._turn = 0
 
     def work(self, batch: Sequence[Input], lanes: Mapping[int, Lane], attempt: int = 1, last: bool = False) -> Finished:
-        """Decode, consume, encode, and move the lanes on.
+        """Decode, consume, encode, and move the lanes on. One unfinished call goes on with every batch.
 
         `attempt` counts from 1. Raises NotNow if an input asks for a retry, unless this is the `last` attempt: then it
         is rejected. CodecError means that the consumer made an event that its topic can't carry.
@@ -123,7 +124,7 @@ class Stage:
         return records
 
     def _stateful(self, events: Sequence[_Event], lanes: Mapping[int, Lane]) -> list[_Move]:
-        by_call: dict[tuple[int, str], list[_Event]] = {}
+        by_call: dict[tuple[int, str], list[_Event]] = {who: [] for who in self._going_on(lanes)}
         for event in events:
             lane = lanes[event.source.lane]
             if lane.seen(event.call_id, event.source):
@@ -135,7 +136,7 @@ class Stage:
         slices = {
             who: CallSlice(who[1], [event.record for event in its], calls[who].state, calls[who].memory)
             for who, its in good.items()
-            if its
+            if its or calls[who].unfinished
         }
         results = halving.advance(cast(Stateful, self._consumer), list(slices.values()))
         advanced = dict(zip(slices, results, strict=True))
@@ -143,6 +144,12 @@ class Stage:
             self._moved(lanes[who[0]], who[1], calls[who], its, advanced.get(who, halving.Advanced(None)))
             for who, its in by_call.items()
         ]
+
+    def _going_on(self, lanes: Mapping[int, Lane]) -> list[tuple[int, str]]:
+        """The unfinished call whose turn it is, if there is one: it neither stops the live ones nor starves."""
+        waiting = [(lane.number, call_id) for lane in lanes.values() for call_id in lane.unfinished]
+        self._turn += 1
+        return [waiting[self._turn % len(waiting)]] if waiting else []
 
     def _moved(
         self, lane: Lane, call_id: str, before: CallMemory, its: Sequence[_Event], advanced: halving.Advanced
@@ -157,7 +164,8 @@ class Stage:
                 for event in its
                 if event.refusal is None
             ]
-            call = before.moved(result.state, result.memory, arrived, result.holding and result.holding.event_id)
+            holding = result.holding and result.holding.event_id
+            call = before.moved(result.state, result.memory, arrived, holding, result.unfinished)
             made = [self._out(lane.number, record) for record in result.events]
         refused = [(event.source.topic, event.source.offset) for event in its if event.refusal is not None]
         return _Move(lane, call_id, call.refusing(refused), call.state != before.state, bool(made or refused), made)
@@ -173,7 +181,7 @@ class Stage:
     def _move(
         self, batch: Sequence[Input], lanes: Mapping[int, Lane], moves: Sequence[_Move]
     ) -> dict[tuple[str, int], int]:
-        touched = {message.lane for message in batch}
+        touched = {message.lane for message in batch} | {move.lane.number for move in moves}
         for move in moves:
             move.lane.remember(move.call_id, move.call)
         for number in touched:

@@ -103,8 +103,9 @@ class Worker:
         except KafkaError as problem:
             raise BrokerError(f"group {self.group.name}: {type(problem).__name__}: {problem}") from problem
         finally:
-            await self._consumer.stop()
-            await self._producer.stop()
+            for client in (self._consumer, self._producer):
+                with suppress(KafkaError):  # what a client died of it raises again here, over the reason
+                    await client.stop()
         log.info("left", group=self.group.name)
 
     def stop(self) -> None:
@@ -200,8 +201,9 @@ class Worker:
         while True:
             member, lanes = self._ownership.member, list(self._ownership.lanes.values())
             queued = sum(map(len, lanes))
-            if member is not None and queued and not self._stopping.is_set() and self._has_room():
-                if queued < size and not waited and self.group.batch.max_wait_ms:
+            unfinished = any(lane.unfinished for lane in lanes)
+            if member is not None and (queued or unfinished) and not self._stopping.is_set() and self._has_room():
+                if queued < size and not unfinished and not waited and self.group.batch.max_wait_ms:
                     waited = True
                     await asyncio.sleep(self.group.batch.max_wait_ms / 1000)
                     continue
@@ -326,5 +328,5 @@ def _input(message: Any) -> Input:
 async def _first(futures: "list[asyncio.Future[Any]]") -> None:
     """Wait until one of these is done, and raise what it raised."""
     done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-    for future in done:
+    for future in sorted(done, key=lambda future: future.cancelled()):  # a reason before what merely followed from it
         future.result()

@@ -1,15 +1,20 @@
-"""A finished recording is a call whose chunks come all at once: fetch it, check it, and cut it into chunks."""
+"""A finished recording is a call whose chunks are all here: fetch it, check it, cut it, and read it part by part."""
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
 
 import fsspec
 
 from callbus.audio import Samples, decode_file
 from callbus.errors import InputError, Reject, Retry
-from schemas.records import AudioChunk, Recording, Speaker
+from consumers.transcription.call import Call, Listened, listen
+from consumers.transcription.vad import Vad
+from schemas.records import AudioChunk, Recording, Speaker, TranscriptionProgress
 
 CHUNK_S = 1
+PART_S = 15  # of each channel, at a time: live calls wait no longer than this takes
 
 
 def chunks_of(recording: Recording) -> list[AudioChunk]:
@@ -36,6 +41,30 @@ def chunks_of(recording: Recording) -> list[AudioChunk]:
             "each of them once, in the file's order"
         )
     return [chunk for name, row in zip(names, samples, strict=True) for chunk in _cut(recording, name, row, rate_hz)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A recording on its way: what was heard so far, and the chunks that are left. A value."""
+
+    source: Recording
+    call: Call
+    left: tuple[AudioChunk, ...]  # by sequence, then channel
+
+    @classmethod
+    def begin(cls, recording: Recording, progress: TranscriptionProgress | None) -> Self:
+        """From the start, or after a crash from where `progress` says. Raises as `chunks_of`."""
+        chunks = sorted(chunks_of(recording), key=lambda chunk: (chunk.sequence, chunk.channel))
+        call = Call.restored(progress.channels if progress else ())
+        known = {name: channel.next_sequence for name, channel in call.channels.items()}
+        return cls(recording, call, tuple(c for c in chunks if c.sequence >= known.get(c.channel, 0)))
+
+    def next_part(self, vad: Vad) -> tuple[Listened, "Reading | None"]:
+        """Hear the next 15 s, and say what is left; None after the last part."""
+        size = PART_S // CHUNK_S * len(self.source.channels)
+        listened = listen(self.call, self.left[:size], vad)
+        left = self.left[size:]
+        return listened, replace(self, call=listened.call, left=left) if left else None
 
 
 def _fetch(uri: str) -> bytes:

@@ -216,6 +216,29 @@ async def test_a_crash_in_the_middle_of_an_utterance_changes_nothing(kafka: Conn
     assert texts["short"] == ["0 1 2 3", "4 5 6 7"]
 
 
+class Counting:
+    """Says ten numbers for its first chunk, one at a time, and one for each chunk that comes meanwhile."""
+
+    def advance(self, slices: Sequence[CallSlice[Any, Any]]) -> list[CallResult[Any, Any]]:
+        return [self._one(one) for one in slices]
+
+    def _one(self, one: CallSlice[AudioChunk, TranscriptionProgress]) -> CallResult[Any, Any]:
+        said = one.state.utterances if one.state else 0
+        made = [utterance(one.call_id, f"{said}", start_ms=said)] if said < 10 else []
+        said += 1
+        state = TranscriptionProgress(call_id=one.call_id, channels=(), utterances=said)
+        return CallResult(made, state, unfinished=said < 10)
+
+
+async def test_an_unfinished_call_goes_on_by_itself_while_others_pass(kafka: Connection) -> None:
+    """A long piece of work is done part by part; every part is there once, and another call is not kept waiting."""
+    async with running(kafka, "transcription", Counting()):
+        await publish(kafka, "call-audio", [chunk("long"), chunk("also-long")], lambda _: 2)
+        found = [record for _, record in await read(kafka, "transcripts", 20)]
+    for call in ("long", "also-long"):
+        assert [r.text for r in found if r.call_id == call] == [f"{n}" for n in range(10)]
+
+
 async def test_lanes_move_and_nothing_is_lost_or_doubled(kafka: Connection) -> None:
     """A second worker joins and leaves while calls run; both see whole calls only."""
     said = [utterance(f"call-{n % 40}", f"{n}", start_ms=n) for n in range(2000)]

@@ -201,13 +201,15 @@ def test_a_taxonomy_that_the_heads_do_not_know_is_refused(tmp_path: Path) -> Non
 
 
 def test_wrong_settings_are_refused(tmp_path: Path) -> None:
-    """An unknown option, no model, a model that is none, a device that does not exist."""
+    """An unknown option, no model, one that is none or of a wrong engine, a device that does not exist."""
     with pytest.raises(ValidationError, match="threshold"):
         load(settings(threshold=1))
     with pytest.raises(ModelError, match="give it a sentence encoder"):
         load(replace(settings(), models=()))
     with pytest.raises(ModelError, match="no sentence encoder can be loaded"):
         load(replace(settings(), models=(replace(minilm(), location=str(tmp_path)),)))
+    with pytest.raises(ModelError, match="engine spacy runs no sentence encoder; say transformers or ctranslate2"):
+        load(replace(settings(), models=(replace(minilm(), engine="spacy"),)))
     with pytest.raises(ModelError, match="on cuda:99"):
         load(replace(settings(), device="cuda:99"))
 

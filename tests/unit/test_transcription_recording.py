@@ -15,7 +15,7 @@ from callbus.errors import Retry
 from callbus.ids import event_id
 from consumers.transcription import Transcription
 from consumers.transcription.vad import Vad
-from schemas.records import Recording
+from schemas.records import Recording, Utterance
 from tests.builders import chunk
 from tests.sounds import SAMPLES, Digests, Result, chunks, play, sample, utterances, whisper
 
@@ -42,20 +42,55 @@ def advance(consumer: Transcription, event: Recording) -> Result:
     return result
 
 
+def read_all(consumer: Transcription, event: Recording) -> tuple[list[Utterance], list[Result]]:
+    """Part by part to the end: what was said, and the results."""
+    results = [advance(consumer, event)]
+    while results[-1].unfinished:
+        before = results[-1]
+        results += consumer.advance([CallSlice("call", [], before.state, before.memory)])
+    return [said for result in results for said in utterances(result)], results
+
+
 def test_a_recording_says_what_the_live_call_says(consumer: Transcription) -> None:
-    """The same ids, times and audio, in order of time, with the end, in one step; nothing is remembered."""
+    """The same ids, times and audio, with the end; it is held until its last part, then nothing is remembered."""
     live, _ = play(consumer, chunks(*sample("maintenance_custody")))
     event = recording(SAMPLES / "maintenance_custody.flac")
-    result = advance(consumer, event)
-    said = utterances(result)
-    assert [one.start_ms for one in said] == sorted(one.start_ms for one in said)
+    said, results = read_all(consumer, event)
+    said.sort(key=lambda one: one.start_ms)
     assert [(one.event_id, one.kind, one.end_ms, one.text) for one in said] == [
         (one.event_id, one.kind, one.end_ms, one.text) for one in sorted(live, key=lambda one: one.start_ms)
     ]
     assert said[-1].kind == "end"
     assert {one.at_ms for one in said} == {5_000}
     assert {one.provenance.origin_ids for one in said} == {(event.event_id,)}
-    assert (result.state, result.memory, result.holding) == (None, None, None)
+    assert len(results) == 3
+    assert all(result.holding is event for result in results[:-1])
+    assert (results[-1].state, results[-1].memory, results[-1].holding) == (None, None, None)
+
+
+def test_a_crash_while_a_recording_is_read_repeats_and_loses_nothing(consumer: Transcription) -> None:
+    """After every part: memory is lost, the recording comes again with the state of that part."""
+    event = recording(SAMPLES / "maintenance_custody.flac")
+    whole, results = read_all(consumer, event)
+    said = []
+    for crashed in results[:-1]:
+        said += utterances(crashed)
+        [again] = consumer.advance([CallSlice("call", [event], crashed.state, None)])
+        rest, result = utterances(again), again
+        while result.unfinished:
+            [result] = consumer.advance([CallSlice("call", [], result.state, result.memory)])
+            rest += utterances(result)
+        assert sorted(one.event_id for one in [*said, *rest]) == sorted(one.event_id for one in whole)
+
+
+def test_a_call_is_live_or_a_recording(consumer: Transcription) -> None:
+    """Audio of the other kind under the same call_id is refused, and changes nothing."""
+    event = recording(SAMPLES / "maintenance_custody.flac")
+    begun = advance(consumer, event)
+    [both] = consumer.advance([CallSlice("call", [chunk("call")], begun.state, begun.memory)])
+    assert ["recording" in str(reason) for _, reason in both.rejected] == [True]
+    [live] = consumer.advance([CallSlice("call", [chunk("call"), event], None, None)])
+    assert ["live" in str(reason) for _, reason in live.rejected] == [True]
 
 
 def test_one_channel_is_an_unknown_speaker(consumer: Transcription, tmp_path: Path) -> None:
@@ -63,7 +98,7 @@ def test_one_channel_is_an_unknown_speaker(consumer: Transcription, tmp_path: Pa
     samples, rate_hz = sample("maintenance_custody")
     file = tmp_path / "mono.wav"
     file.write_bytes(wav(samples.sum(axis=0).clip(-32768, 32767).astype("<i2"), rate_hz))
-    said = utterances(advance(consumer, recording(file, channels=("unknown",))))
+    said, _ = read_all(consumer, recording(file, channels=("unknown",)))
     assert {one.speaker for one in said} == {"unknown"}
     assert len(said) > 5
 

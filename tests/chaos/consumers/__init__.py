@@ -1,0 +1,1 @@
+"""The chaos graph's consumers. A worker process finds them as `consumers.<group>`: see hosting.py."""
