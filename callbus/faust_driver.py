@@ -112,6 +112,7 @@ class _Consumer(stock.Consumer):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         self._ahead.clear()
         self._newest.clear()
+        self._read_offset.clear()  # a message abandoned at the revocation counts as read, and hides those before it
         await super().on_partitions_assigned(assigned, generation_id)
 
     def release(self, message: Any) -> None:
