@@ -8,7 +8,7 @@ READY := .venv/.ready
 QUICK := not broker and not model and not slow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick check format lock clean
+.PHONY: help demo test test-quick chaos check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,11 @@ demo: $(READY)  ## See it work: sample calls become insights. ARGS="--speed 4 --
 	@$(BIN)/callbus demo $(ARGS)
 
 test: test-quick  ## Everything: style, types, layers, and all tests
-	$(BIN)/pytest -m "not ($(QUICK))" $(ARGS)
+	$(BIN)/pytest -m "not ($(QUICK)) and not chaos" $(ARGS)
+
+chaos: $(READY)  ## Kill, freeze and starve real workers, and break each guarantee on purpose. ARGS="--kills 200 --seed 3"
+	$(BIN)/pytest -m chaos tests/chaos
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 test-quick: check  ## What needs neither a broker nor a model
 	$(BIN)/pytest -m "$(QUICK)" $(SPREAD) $(ARGS)
@@ -45,8 +49,8 @@ SPREAD := -n auto --maxprocesses 4 --dist loadfile
 # 3.11, whatever Python is here: uv would otherwise lock for this one and newer only.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-test test-quick: export OMP_NUM_THREADS := 1
 test test-quick: export HF_HUB_OFFLINE := 1
+test-quick: export OMP_NUM_THREADS := 1
 
 $(READY): requirements.lock pyproject.toml | $(UV_READY)
 	@echo "Installing what requirements.lock names into .venv (the first time some GB: half a minute and the download)"

@@ -50,7 +50,19 @@ def replace_name(module: ModuleType, name: str, by: Any) -> None:
     setattr(module, name, by)
 
 
+def _expelled_finishes_first() -> None:
+    """Takes away the guard before the group's: a member that was expelled leaves before it commits."""
+
+    class Staying(Ownership):
+        def _leave_if_expelled(self, member: GroupMetadata | None) -> None:
+            pass
+
+    replace_name(worker, "Ownership", Staying)
+
+
 def _no_generation() -> None:
+    _expelled_finishes_first()
+
     class Producer(DrawnOut):
         async def send_offsets_to_transaction(self, offsets: Mapping[Any, Any], member: GroupMetadata) -> None:
             nobody = replace(member, generation=-1, member_id="", instance_id=None)
@@ -60,6 +72,8 @@ def _no_generation() -> None:
 
 
 def _generation_at_commit() -> None:
+    _expelled_finishes_first()
+
     class Live(Worker):
         async def _transact(self, member: GroupMetadata, results: list[Finished]) -> None:
             coordinator = self._consumer._coordinator
@@ -144,11 +158,14 @@ def _publish_unawaited() -> None:
 
 BREAKS: Mapping[str, Break] = {
     "no-generation": Break(
-        "A zombie is fenced by its group generation", "offsets are sent with generation -1", _no_generation, _ZOMBIES
+        "A zombie is fenced by its group generation",
+        "offsets are sent with generation -1, and an expelled member stays",
+        _no_generation,
+        _ZOMBIES,
     ),
     "generation-at-commit": Break(
         "Who we are is frozen at assignment",
-        "generation and member id are read at the commit",
+        "generation and member id are read at the commit, and an expelled member stays",
         _generation_at_commit,
         _ZOMBIES,
     ),

@@ -33,6 +33,8 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path) -> None:
     assert result.outputs["finished"] > 100
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("broken", ["no-generation", "offsets-outside", "resume-dropped"])
 def test_the_checker_sees_a_broken_guarantee(tmp_path: Path, broken: str) -> None:
     """A worker without one of its guards doubles something under the same faults."""
