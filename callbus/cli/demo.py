@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from callbus.broker import EmbeddedBroker, start_detached
@@ -68,16 +68,18 @@ async def _play_and_watch(view: View, events: Subscription, door: Publisher, sam
     live, recorded, written = _plays(samples)
     with view.calls([*live, *recorded, *written]):
         watching = asyncio.create_task(_watch(view, events, {p.call_id for p in (*live, *recorded, *written)}))
-        played = await asyncio.gather(
-            play(door, [*live, *recorded], speed, view.progress),
-            play(door, written, speed * CHAT_SPEED, view.progress),
-        )
-        ends = [progress for part in played for progress in part]
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                insights = await watching
-        except TimeoutError:
-            insights = view.insights
+            played = await asyncio.gather(
+                play(door, [*live, *recorded], speed, view.progress),
+                play(door, written, speed * CHAT_SPEED, view.progress),
+            )
+            ends = [progress for part in played for progress in part]
+            with suppress(TimeoutError):
+                await asyncio.wait_for(watching, PATIENCE_S)
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+    insights = view.insights
     view.table(ends, insights)
     if any(not insights.get(p.call_id) for p in ends):
         raise CallbusError("some calls came to no insight; the table shows how far each got")

@@ -75,12 +75,16 @@ class Groups:
 
     async def unless_failed(self, work: "asyncio.Future[Any]") -> None:
         """Await `work`, but raise GroupFailed as soon as a process ends."""
-        while not work.done():
-            for name, process in self._processes.items():
-                if process.poll() is not None:
-                    work.cancel()
-                    raise GroupFailed(f"{name} ended with status {process.returncode}:\n{self._last_words(name)}")
-            await asyncio.wait([work], timeout=0.2)
+        try:
+            while not work.done():
+                for name, process in self._processes.items():
+                    if process.poll() is not None:
+                        raise GroupFailed(f"{name} ended with status {process.returncode}:\n{self._last_words(name)}")
+                await asyncio.wait([work], timeout=0.2)
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait([work])
         work.result()
 
     async def stop(self) -> None:
