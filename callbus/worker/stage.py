@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import structlog
+
 from callbus import cloudevents
 from callbus.codec import Codec
 from callbus.consumer import CallSlice, Stateful, Stateless
@@ -20,6 +22,8 @@ from callbus.worker.changelog import resume_headers
 from callbus.worker.lane import CallMemory, Input, Lane
 from callbus.worker.records import OutRecord
 from schemas.records import CallEvent, DeadLetter, Header
+
+log = structlog.get_logger(__name__)
 
 FAILURES = "call-events"  # where a call is told that a stage could not do its part
 
@@ -211,6 +215,15 @@ class Stage:
         """The dead letter of a refused input, and word of it to its call."""
         source, now_ms = event.source, int(time.time() * 1000)
         name, place = self._group.name, f"{source.topic}:{source.lane}:{source.offset}"
+        log.warning(
+            "rejected",
+            group=name,
+            lane=source.lane,
+            call_id=event.call_id or None,
+            topic=source.topic,
+            offset=source.offset,
+            reason=str(refusal),
+        )
         letter = DeadLetter(
             event_id=event_id(event.call_id, f"{name}-dead-letters", place),
             call_id=event.call_id or None,

@@ -190,8 +190,6 @@ class Worker:
                 self._working = False
             if finished is not None and epoch == self._epoch:
                 self._results.append((member, finished))
-                if finished.rejected:
-                    log.warning("rejected", group=self.group.name, inputs=finished.rejected)
             self._worked.set()
             self._note_idle()
 
