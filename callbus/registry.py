@@ -27,6 +27,7 @@ LIMIT_S = (_RETRIES + 1) * _SILENCE_S + _RETRIES * _RETRY_WAIT_MS / 1000
 """How long a request may last where nobody answers: with a heartbeat's 1 s, less than a group's session of 6 s."""
 
 _MAX_ID = 2**31 - 1  # ids are Java's int: what is larger was never given to a schema
+_CONFLICT = 409
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA = 40401, 40402, 40403
 _REASON_CHARACTERS = 400  # what stands in a registry's place may answer with a whole page
 
@@ -82,7 +83,11 @@ class SchemaRegistry:
             raise
 
     def _registered(self, subject: str, schema: Schema) -> int:
-        self._client.set_config(subject, ServerConfig(compatibility=ConfigCompatibilityLevel.FULL_TRANSITIVE))
+        try:
+            self._client.set_config(subject, ServerConfig(compatibility=ConfigCompatibilityLevel.FULL_TRANSITIVE))
+        except SchemaRegistryError as problem:
+            if problem.http_status_code != _CONFLICT:  # Apicurio's, when two processes set it at once, or one twice
+                raise
         return int(self._client.register_schema(subject, schema))
 
     def _fetch(self, schema_id: int) -> store.Schema:
@@ -131,7 +136,7 @@ def _said(problem: Exception) -> str:
     why, status = " ".join(str(problem).split())[:_REASON_CHARACTERS], problem.http_status_code
     if status in (401, 403):
         return f"refused: {why}. Give CALLBUS_REGISTRY a user and password who may do this: https://user:password@…"
-    if status == 409:
+    if status == _CONFLICT:
         return (
             f"not compatible with its earlier versions: {why}. A new field needs a default, and one without a default "
             "must stay (see `callbus schemas check`); what is another event needs another topic"

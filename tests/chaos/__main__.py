@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos import report
+from tests.chaos import report, stacks
 from tests.chaos.breaks import BREAKS
 from tests.chaos.run import Plan, Result, Run
 from tests.chaos.schedule import schedule
@@ -27,6 +27,7 @@ def main() -> int:
     """0 when every guarantee held, and every one that was broken was seen."""
     args = _arguments()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    stacks.on_signal()
     if args.breaks is not None:
         names = args.breaks or list(BREAKS)
         broken = {name: break_one(name, args.seed) for name in names}

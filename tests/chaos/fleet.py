@@ -24,6 +24,7 @@ BACK_AFTER_S = 1.0  # an orchestrator's pause before it starts again what has en
 ABORTED = 130  # by a second signal
 GOOD_EXITS = {0, ABORTED, -signal.SIGKILL, -signal.SIGTERM}
 FENCED = Fenced.exit_code
+STOP_LIMIT_S = 25.0  # the worker's own limit to drain is 20 s
 USURPED_WITHIN_S = 10.0
 EXPECTED_EXITS = {BrokerError.exit_code, FENCED}  # with a reason, after which a restart mends it
 
@@ -174,8 +175,9 @@ class Fleet:
         """Those that should have left: zombies that were replaced, and those told to stop."""
         return [one for one in self._former if one.process.is_alive() and not one.killed]
 
-    def close(self) -> None:
-        """Tell everybody to stop, and end who doesn't."""
+    def close(self) -> list[tuple[str, str]]:
+        """Tell everybody to stop, and end who doesn't; who that was. Its log says where it was stuck."""
+        lingering = []
         everybody = [*self._former, *self._now.values()]
         self._wanted.clear()
         for slot in SLOTS:
@@ -183,13 +185,20 @@ class Fleet:
         for one in everybody:
             if one.process.is_alive():
                 one.process.terminate()
-        deadline = time.monotonic() + 25
+        deadline = time.monotonic() + STOP_LIMIT_S
         for one in everybody:
             one.process.join(max(0.1, deadline - time.monotonic()))
             if one.process.is_alive():
-                self.told(f"{one.slot.name} ({one.process.pid}) did not stop within 25 s of SIGTERM")
+                said = (
+                    f"process {one.process.pid} did not stop within {STOP_LIMIT_S:.0f} s of SIGTERM: see {one.log.name}"
+                )
+                lingering.append((one.slot.name, said))
+                self.told(f"  {one.slot.name}: {said}")
+                os.kill(one.process.pid or 0, signal.SIGUSR1)
+                one.process.join(1.0)
                 one.process.kill()
                 one.process.join()
+        return lingering
 
     def running(self) -> int:
         return sum(one.process.is_alive() and not one.frozen for one in self._now.values())

@@ -18,7 +18,7 @@ from callbus import logs, process
 from callbus.errors import CallbusError
 from callbus.kafka import Connection
 from callbus.worker import clients
-from tests.chaos import breaks
+from tests.chaos import breaks, stacks
 from tests.chaos.drawn_out import DrawnOut
 from tests.chaos.graph import graph
 from tests.chaos.schedule import Slot
@@ -42,6 +42,7 @@ def main(assignment: Assignment) -> NoReturn:
     os.dup2(file, 2)
     os.environ["CALLBUS_OWNER_PID"] = str(os.getppid())
     logs.configure("INFO", json=True)
+    stacks.on_signal()
     consumers.__path__.append(str(Path(__file__).parent / "consumers"))
     breaks.replace_name(clients, "TransactionalProducer", DrawnOut)
     breaks.apply(assignment.broken)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.chaos.run import Result
 from tests.chaos.takeover import Gap, percentile
 
 _MEASURED = ("relay", "count")  # the groups with the most outputs: a gap in them is hardly the door's
+
+_NAMES = re.compile(r"\b(group|member|id|generation) [\w-]+( of [\w-]+)?")
 
 _FAULTS = {
     "kill": "`kill -9`, back after 0 to 1.5 s under the same name",
@@ -71,8 +74,8 @@ def _run(result: Result) -> Iterator[str]:
     )
     if result.exits:
         yield "Processes that left by themselves, each with its reason, and were started again:\n"
-        reasons = Counter((left.code, left.reason.split(":")[0]) for left in result.exits)
-        yield "| exit code | reason begins with | times |\n|---|---|---|"
+        reasons = Counter((left.code, _NAMES.sub(r"\1 …", left.reason)[:90]) for left in result.exits)
+        yield "| exit code | reason | times |\n|---|---|---|"
         yield from (f"| {code} | {reason} | {times} |" for (code, reason), times in reasons.most_common(12))
         yield ""
 

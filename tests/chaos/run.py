@@ -13,6 +13,7 @@ from callbus.broker import EmbeddedBroker
 from callbus.kafka import Connection
 from callbus.process import codec_of
 from callbus.topology import Topology
+from tests.chaos import stacks
 from tests.chaos.checker import Violation, check, uncommitted
 from tests.chaos.door import Door
 from tests.chaos.fleet import EXPECTED_EXITS, Exit, Fleet
@@ -24,6 +25,7 @@ from tests.chaos.takeover import Act, Gap, gaps
 from tests.chaos.traffic import Traffic, value_of
 
 LEFT_WITHIN_S = 30.0  # a zombie that was replaced
+HANGS_S = 60.0  # after the time to fall quiet, the harness itself must be stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Run:
                 await self._rounds(began)
             finally:
                 tending.cancel()
-                await asyncio.to_thread(self._fleet.close)
+                lingering = await asyncio.to_thread(self._fleet.close)
+                self._result.violations += [Violation(slot, "stop", said) for slot, said in lingering]
                 await self._door.close()
         self._result.took_s = time.monotonic() - began
         return self._result
@@ -156,39 +159,25 @@ class Run:
 
     async def _tend(self) -> None:
         while True:
-            self._fleet.tend()
+            await asyncio.to_thread(self._fleet.tend)
             await asyncio.sleep(0.2)
 
     async def _check(self) -> None:
-        """End the running calls, wait until every group has done everything, and compare."""
+        """Fall quiet, and compare what is with what should be."""
         began = time.monotonic()
-        self._show.line("quiet: ending the calls, waiting for every group")
-        if not self._broker.alive:
-            await asyncio.to_thread(self._broker.start)
-        self._fleet.settle()
-        await self._door.end(self._traffic.ending())
         everything = Everything(
             self._connection, [topic.name for topic in self._topology.all_topics()], self._topology.lanes
         )
-        await everything.start()
         try:
-            undone = await self._until_done(everything)
-        finally:
-            await everything.stop()
+            async with asyncio.timeout(self._plan.quiet_s + HANGS_S):
+                undone = await self._quiet(everything)
+        except TimeoutError:
+            stacks.say()
+            raise
         self._result.quiet_s.append(time.monotonic() - began)
         records = everything.records
         found = [*check(self._topology, self._codec, PURE, records), *undone, *self._doors_own(everything)]
-        found += await self._leftover()
-        found += [
-            Violation(left.slot, "crash", f"process {left.pid} ended with {left.code}: {left.reason}")
-            for left in self._result.exits
-            if left.code not in EXPECTED_EXITS
-        ]
-        found += [
-            Violation(left.slot, "zombie", f"it woke and pushed out its replacement {left.pid}: {left.reason}")
-            for left in self._result.exits
-            if left.usurped
-        ]
+        found += [*await self._leftover(), *_left(self._result.exits)]
         self._result.violations = found
         self._result.published = self._door.published
         self._result.outputs = Counter()
@@ -199,6 +188,19 @@ class Run:
             f"checked {everything.count()} committed records after {self._result.quiet_s[-1]:.0f} s of quiet: "
             + (f"{len(found)} VIOLATIONS" if found else "all as promised")
         )
+
+    async def _quiet(self, everything: Everything) -> list[Violation]:
+        """End the running calls and wait until every group has done everything; what is still undone."""
+        self._show.line("quiet: ending the calls, waiting for every group")
+        if not self._broker.alive:
+            await asyncio.to_thread(self._broker.start)
+        await asyncio.to_thread(self._fleet.settle)
+        await self._door.end(self._traffic.ending())
+        await everything.start()
+        try:
+            return await self._until_done(everything)
+        finally:
+            await everything.stop()
 
     async def _until_done(self, everything: Everything) -> list[Violation]:
         deadline = time.monotonic() + self._plan.quiet_s
@@ -244,6 +246,21 @@ class Run:
             for (topic, lane, key, value), times in sent.items()
             if there[topic, lane, key, value] != times
         ]
+
+
+def _left(exits: Sequence[Exit]) -> list[Violation]:
+    """Processes that ended by themselves as none should."""
+    crashed = [
+        Violation(left.slot, "crash", f"process {left.pid} ended with {left.code}: {left.reason}")
+        for left in exits
+        if left.code not in EXPECTED_EXITS
+    ]
+    usurped = [
+        Violation(left.slot, "zombie", f"it woke and pushed out its replacement {left.pid}: {left.reason}")
+        for left in exits
+        if left.usurped
+    ]
+    return crashed + usurped
 
 
 def _first_faults(steps: list[Step], most: int) -> tuple[list[Step], list[Step]]:

@@ -35,8 +35,9 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path) -> None:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("broken", ["no-generation", "offsets-outside", "resume-dropped"])
+@pytest.mark.parametrize("broken", ["memory-kept", "offsets-outside", "resume-dropped"])
 def test_the_checker_sees_a_broken_guarantee(tmp_path: Path, broken: str) -> None:
-    """A worker without one of its guards doubles something under the same faults."""
+    """A worker without one of its guards loses or doubles something under the same faults."""
     result = play(tmp_path, 30, broken)
-    assert "twice" in {violation.what for violation in result.violations}
+    seen = {violation.what for violation in result.violations}
+    assert seen & {"twice", "missing", "content", "dead letter"}, result.violations
