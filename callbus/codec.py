@@ -88,7 +88,9 @@ class Codec:
             try:
                 fastavro.schemaless_writer(out, schema, plain(record))
             except Exception as problem:
-                raise CodecError(f"{topic}: {name} {record!r:.200} can't be written: {problem}") from problem
+                # Neither the record nor fastavro's words, which quote it: this may end in a log.
+                which = getattr(record, "event_id", "")
+                raise CodecError(f"{topic}: {name} {which} can't be written: {type(problem).__name__}") from None
             return out.getvalue()
 
         return write

@@ -18,7 +18,7 @@ results. `Reject` or `Retry` may also be raised: the batch is then halved until 
 that is raised is halved likewise, and stops the process with nothing committed once a single event raises it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -110,6 +110,3 @@ class Stateful(Protocol):
     """A consumer that is handed each call's state and returns the new one."""
 
     def advance(self, slices: Sequence[CallSlice[Any, Any]]) -> Sequence[CallResult[Any, Any]]: ...
-
-
-Load = Callable[[Settings], Stateless | Stateful]

@@ -182,7 +182,7 @@ class _signals:  # noqa: N801  # a context manager, used as a verb
 
 
 async def _topics_exist(groups: Sequence[Group], connection: Connection, wait_s: float) -> None:
-    wanted = {name for group in groups for name in (*group.inputs, *group.outputs, group.dead_letters)}
+    wanted = {name for group in groups for name in (*group.inputs, *group.outputs, group.dead_letters)} | {FAILURES}
     deadline = time.monotonic() + wait_s
     while problem := await _missing(wanted, connection):
         if time.monotonic() > deadline:

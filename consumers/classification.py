@@ -21,6 +21,7 @@ from consumers import heads as trained
 from consumers.case import CaseHeads, View
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Table, Vectors
+from consumers.revisions import newest
 from schemas.records import Alternative, CallDocument, Classification, Judgement, Provenance
 
 STAGE = "classification"
@@ -70,8 +71,7 @@ class Classifier:
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its classification, or nothing if the batch holds a newer one of its call."""
-        newest = {event.call_id: event.revision for event in sorted(events, key=lambda event: event.revision)}
-        current = [event.revision == newest[event.call_id] for event in events]
+        current = newest(events)
         said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
         return [
             (self._classify(event, said[event.event_id]),) if wanted else ()

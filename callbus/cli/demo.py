@@ -81,8 +81,8 @@ async def _play_and_watch(view: View, events: Subscription, door: Publisher, sam
             await asyncio.wait([watching])
     insights = view.insights
     view.table(ends, insights)
-    if any(not insights.get(p.call_id) for p in ends):
-        raise CallbusError("some calls came to no insight; the table shows how far each got")
+    if any(not (insight := insights.get(end.call_id)) or not insight.complete for end in ends):
+        raise CallbusError("some calls came to no complete insight; the table shows how far each got")
 
 
 async def _watch(view: View, events: Subscription, calls: set[str]) -> dict[str, CallInsight]:

@@ -71,9 +71,10 @@ class View:
 
     def progress(self, played: Played) -> None:
         """A call has come further."""
-        at = f"{played.error}" if played.error else f"{_clock(played.position_ms)} / {_clock(played.duration_ms)}"
+        position_ms = played.duration_ms if played.done else played.position_ms
+        at = f"{played.error}" if played.error else f"{_clock(position_ms)} / {_clock(played.duration_ms)}"
         self._progress.update(
-            self._bars[played.call_id], completed=played.position_ms, total=played.duration_ms or None, at=at
+            self._bars[played.call_id], completed=position_ms, total=played.duration_ms or None, at=at
         )
 
     def turn(self, turn: UtteranceEntities) -> None:

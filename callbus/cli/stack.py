@@ -117,8 +117,9 @@ class Groups:
             "CALLBUS_BROKERS": self._connection.brokers,
             "CALLBUS_OWNER_PID": str(os.getpid()),
             "NOTIFY_SOCKET": str(listener.path),
-            "HF_HUB_OFFLINE": "1",
         }
+        if not any(model.hub for model in self._topology.models.values()):
+            environment["HF_HUB_OFFLINE"] = "1"  # libraries would ask about models that are here
         with self.log_file(name).open("ab") as log:
             self._processes[name] = subprocess.Popen(  # noqa: S603  # our own command
                 [

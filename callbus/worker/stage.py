@@ -4,7 +4,6 @@ Everything here runs in the model's thread, never on the event loop, and talks t
 only once the whole batch has succeeded, so that a batch that raises can simply come again.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -14,6 +13,7 @@ import structlog
 from callbus import cloudevents
 from callbus.codec import Codec
 from callbus.consumer import CallSlice, Stateful, Stateless
+from callbus.dead_letters import dead_letter
 from callbus.errors import CallbusError, CodecError, Reject, Retry
 from callbus.ids import event_id
 from callbus.topology import Group, Topology
@@ -21,7 +21,7 @@ from callbus.worker import halving
 from callbus.worker.changelog import resume_headers
 from callbus.worker.lane import CallMemory, Input, Lane
 from callbus.worker.records import OutRecord
-from schemas.records import CallEvent, DeadLetter, Header
+from schemas.records import CallEvent
 
 log = structlog.get_logger(__name__)
 
@@ -213,8 +213,8 @@ class Stage:
 
     def _dead(self, event: _Event, refusal: Reject | Retry, attempts: int) -> list[OutRecord]:
         """The dead letter of a refused input, and word of it to its call."""
-        source, now_ms = event.source, int(time.time() * 1000)
-        name, place = self._group.name, f"{source.topic}:{source.lane}:{source.offset}"
+        source, name = event.source, self._group.name
+        # The reason may name a file or quote what was said: it stands in the letter, never in the log.
         log.warning(
             "rejected",
             group=name,
@@ -222,12 +222,9 @@ class Stage:
             call_id=event.call_id or None,
             topic=source.topic,
             offset=source.offset,
-            reason=str(refusal),
+            error=type(refusal).__name__,
         )
-        letter = DeadLetter(
-            event_id=event_id(event.call_id, f"{name}-dead-letters", place),
-            call_id=event.call_id or None,
-            at_ms=now_ms,
+        letter = dead_letter(
             group=name,
             topic=source.topic,
             lane=source.lane,
@@ -235,9 +232,8 @@ class Stage:
             timestamp_ms=source.timestamp_ms,
             key=source.key,
             value=source.value,
-            headers=tuple(Header(name=key, value=value) for key, value in source.headers),
-            error=type(refusal).__name__,
-            message=str(refusal),
+            headers=source.headers,
+            problem=refusal,
             attempts=attempts,
         )
         topic = self._group.dead_letters
@@ -245,9 +241,9 @@ class Stage:
         records = [OutRecord(topic, source.lane, source.key, value, headers)]
         if event.call_id:
             failed = CallEvent(
-                event_id=event_id(event.call_id, name, f"failed:{place}"),
+                event_id=event_id(event.call_id, name, f"failed:{source.topic}:{source.lane}:{source.offset}"),
                 call_id=event.call_id,
-                at_ms=now_ms,
+                at_ms=letter.at_ms,
                 type="failed",
                 medium="unknown",
                 source=name,

@@ -180,9 +180,9 @@ class Worker:
                             self._executor, self._stage.work, batch, lanes, attempt, last
                         )
                         break
-                    except NotNow as problem:
+                    except NotNow:
                         wait_s = self._limits.backoff_ms / 1000 * 2 ** (attempt - 1)
-                        log.warning("retry", group=self.group.name, attempt=attempt, wait_s=wait_s, reason=str(problem))
+                        log.warning("retry", group=self.group.name, attempt=attempt, wait_s=wait_s)
                         with suppress(TimeoutError):
                             await asyncio.wait_for(self._hurry.wait(), wait_s)
                             break  # uncommitted, the batch comes again, here or elsewhere

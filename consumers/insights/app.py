@@ -5,7 +5,6 @@ are done. After a crash between any two of them the inputs come again onto an ol
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,15 @@ import structlog
 
 from callbus import cloudevents
 from callbus.codec import Codec
+from callbus.dead_letters import dead_letter
 from callbus.errors import CodecError
 from callbus.faust_host import Changelogged, HostedApp
-from callbus.ids import event_id
 from callbus.kafka import Connection
 from callbus.topology import Group, Topology
 from consumers.insights.completeness import lineage
 from consumers.insights.join import Input, fold, insight, shows_more
 from consumers.insights.state import InsightState, dump, restore
-from schemas.records import CallEvent, DeadLetter, Header
+from schemas.records import CallEvent, DeadLetter
 
 log = structlog.get_logger(__name__)
 
@@ -125,7 +124,7 @@ class Insights:
                 lane=message.partition,
                 offset=message.offset,
                 call_id=letter.call_id,
-                problem=str(problem),
+                error=type(problem).__name__,
             )
             return letter
         return found
@@ -146,12 +145,7 @@ class Insights:
         )
 
     def _letter(self, message: Any, problem: CodecError) -> DeadLetter:
-        call_id = message.key.decode(errors="replace") if message.key else None
-        position = f"{message.topic}/{message.partition}/{message.offset}"
-        return DeadLetter(
-            event_id=event_id(call_id or "", self.group.name, position),
-            call_id=call_id,
-            at_ms=int(time.time() * 1000),
+        return dead_letter(
             group=self.group.name,
             topic=message.topic,
             lane=message.partition,
@@ -159,10 +153,8 @@ class Insights:
             timestamp_ms=int(message.timestamp * 1000),
             key=message.key,
             value=message.value,
-            headers=tuple(Header(name=name, value=value) for name, value in message.headers or ()),
-            error=type(problem).__name__,
-            message=str(problem),
-            attempts=1,
+            headers=message.headers or (),
+            problem=problem,
         )
 
     def _lost(self, letter: DeadLetter) -> CallEvent | None:

@@ -20,6 +20,7 @@ from consumers.heads import Heads
 from consumers.qa.judges import judge
 from consumers.qa.rubric import Consults, Rubric, Shown, Sound, read_rubric
 from consumers.qa.speech import Speech, read
+from consumers.revisions import newest
 from schemas.records import CallDocument, Criterion, HeadScore, Provenance, QaEvaluation
 
 STAGE = "qa"
@@ -45,8 +46,7 @@ class Qa:
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its evaluation, or nothing if the batch holds a newer one of its call."""
-        newest = {event.call_id: event.revision for event in sorted(events, key=lambda event: event.revision)}
-        current = [event for event in events if event.revision == newest[event.call_id]]
+        current = [event for event, wanted in zip(events, newest(events), strict=True) if wanted]
         speeches = {speech.document.event_id: speech for speech in read(current, self.rubric, self.heads, self.encoder)}
         return [(self._evaluate(speeches[event.event_id]),) if event.event_id in speeches else () for event in events]
 

@@ -225,7 +225,8 @@ def _pad(features: Features, frames: int) -> Features:
 def load(settings: Settings) -> Recognizer:
     """The group's model on the group's device."""
     model: Model = settings.model
-    if not (Path(model.location) / "model.bin").is_file():
+    directory = Path(model.location)
+    if directory.is_absolute() and not (directory / "model.bin").is_file():
         raise ModelError(f"{model.name}: no model.bin in {model.location}")
     import ctranslate2
     from faster_whisper import WhisperModel

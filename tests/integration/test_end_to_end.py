@@ -153,13 +153,15 @@ def test_no_name_stands_in_a_redacted_text(outcome: Outcome, call_id: str) -> No
     """Neither in the redacted turns, nor anywhere in the insight; and no digit of a telephone number."""
     personal = [e["text"] for e in _truth(call_id)["entities"] if e["label"] in ("NAME", "LOCATION", "PHONE_NUMBER")]
     words = {word for text in personal for word in re.findall(r"\w+", text)}
-    shown = " ".join(e.redacted_text for e in outcome.of("entities", call_id)) + str(
-        outcome.of("call-insights", call_id)
-    )
-    assert {word for word in words if re.search(rf"\b{word}\b", shown, re.IGNORECASE)} == set()
-    assert not re.search(r"\d{5}", re.sub(r"[\w-]*_ms=\d+|'[0-9a-f-]{36}'", "", " ".join(
-        e.redacted_text for e in outcome.of("entities", call_id)
-    )))  # fmt: skip
+    turns = outcome.of("entities", call_id)
+    redacted = " ".join(turn.redacted_text for turn in turns)
+
+    def found(text: str) -> set[str]:
+        return {word for word in words if re.search(rf"\b{word}\b", text, re.IGNORECASE)}
+
+    assert found(" ".join(turn.text for turn in turns))  # it was said, so that a leak would be seen
+    assert found(redacted + str(outcome.of("call-insights", call_id))) == set()
+    assert not re.search(r"\d{5}", redacted)
 
 
 def test_the_chat_is_translated(outcome: Outcome) -> None:
@@ -170,12 +172,10 @@ def test_the_chat_is_translated(outcome: Outcome) -> None:
     assert "school" in " ".join(t.text for t in messages)
 
 
-@pytest.mark.parametrize("call_id", CALLS)
-def test_live_and_recorded_say_the_same(outcome: Outcome, call_id: str) -> None:
+def test_live_and_recorded_say_the_same(outcome: Outcome) -> None:
     """The finished recording, by reference, gives the transcript of the live chunks."""
-    if call_id != CALLS[-1]:
-        pytest.skip("only one call is played twice")
-    live, recorded = ([u.text for u in _in_time(outcome.of("transcripts", c))] for c in (call_id, RECORDING))
+    live, recorded = ([u.text for u in _in_time(outcome.of("transcripts", c))] for c in (CALLS[-1], RECORDING))
+    assert len(live) > 10
     assert live == recorded
 
 

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -290,15 +290,36 @@ def use(url: str, topic: str, asked: str) -> None:
         codec(topic, url).decode(topic, b"\0\0\0\0\x07body")
 
 
+@pytest.mark.parametrize(("status", "accepted"), [(409, True), (500, False)])
+def test_two_processes_that_set_the_compatibility_at_once(topic: str, status: int, accepted: bool) -> None:
+    """The one that comes second is told of a conflict, and goes on; any other refusal of the rule stops it."""
+
+    def answer(method: str, path: str) -> tuple[int, bytes]:
+        if method == "PUT" and path.startswith("/config"):
+            return status, b'{"error_code": %d, "message": "a rule of that name exists"}' % status
+        if method == "POST" and path.partition("?")[0].endswith("/versions"):
+            return 200, b'{"id": 7}'
+        return 404, b'{"error_code": 40401, "message": "no such subject"}'
+
+    with answering(answer) as (url, _), nullcontext() if accepted else pytest.raises(SchemaError):
+        assert SchemaRegistry(url).id_of(topic, store.text("Utterance")) == 7
+
+
+def stranger(status: int, body: bytes) -> "AbstractContextManager[tuple[str, list[str | None]]]":
+    """A server that answers everything alike."""
+    return answering(lambda method, path: (status, body))
+
+
 @contextmanager
-def stranger(status: int, body: bytes) -> Iterator[tuple[str, list[str | None]]]:
-    """A server that answers everything alike: its URL, and the authorizations it was sent."""
+def answering(answers: Callable[[str, str], tuple[int, bytes]]) -> Iterator[tuple[str, list[str | None]]]:
+    """A server that answers by method and path: its URL, and the authorizations it was sent."""
     seen: list[str | None] = []
 
     class Answer(BaseHTTPRequestHandler):
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             seen.append(self.headers.get("authorization"))
+            status, body = answers(self.command, self.path)
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

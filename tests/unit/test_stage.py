@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from callbus.codec import Codec
 from callbus.consumer import CallResult, CallSlice, Reject
@@ -113,3 +114,14 @@ def test_a_call_that_no_longer_holds_is_done_with_every_topic() -> None:
     held = CallMemory().moved("state", "memory", [("a", "live", 5), ("b", "backlog", 7)], holding="a")
     assert held.resume == {"live": 5, "backlog": 7}
     assert held.moved("state", None, [("c", "live", 6)], holding=None).resume == {"live": 7, "backlog": 8}
+
+
+def test_why_an_input_was_rejected_stands_in_its_letter_and_never_in_the_log(codec: Codec) -> None:
+    """A reason may name a file or quote a caller. The log says where and of what kind, the letter says why."""
+    with structlog.testing.capture_logs() as lines:
+        done = work(codec, Lane(0, {AUDIO: 0, "call-recordings": 0}), inputs(codec, b"my secret"))
+    [letter] = [codec.decode(r.topic, r.value) for r in done.records if r.topic.endswith("-dead-letters")]
+    assert "6d 79 20 73" in letter.message  # its first bytes
+    [line] = [line for line in lines if line["event"] == "rejected"]
+    assert (line["group"], line["lane"], line["call_id"], line["error"]) == ("transcription", 0, "open", "Reject")
+    assert letter.message not in str(lines)
