@@ -29,7 +29,7 @@ RUN --mount=type=cache,target=/var/cache/uv \
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home --home-dir /var/cache/callbus callbus \
- && install --directory --owner=callbus --group=callbus /var/cache/callbus
+ && install --directory --owner=callbus --group=callbus /var/cache/callbus /var/lib/callbus/recordings
 ENV PATH=/app/.venv/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     LD_LIBRARY_PATH=/app/.venv/lib/python3.13/site-packages/nvidia/cublas/lib \
@@ -38,7 +38,7 @@ ENV PATH=/app/.venv/bin:${PATH} \
     CALLBUS_HEARTBEAT=/tmp/callbus.heartbeat
 WORKDIR /app
 COPY --from=build /app/.venv .venv
-COPY topology.yaml ./
+COPY topology.yaml topology.production.yaml ./
 COPY domain domain
 USER callbus
 ENTRYPOINT ["callbus"]

@@ -8,7 +8,7 @@ READY := .venv/.ready
 QUICK := not broker and not model and not slow
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick chaos check format lock clean
+.PHONY: help demo test test-quick chaos quality bench-bus bench-asr bench-live check format lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +19,21 @@ demo: $(READY)  ## See it work: sample calls become insights. ARGS="--speed 4 --
 test: test-quick  ## Everything: style, types, layers, and all tests
 	$(BIN)/pytest -m "not ($(QUICK)) and not chaos" $(ARGS)
 
-chaos: $(READY)  ## Kill, freeze and replace real workers, break each guarantee on purpose, write docs/chaos.md (20 minutes)
+chaos: $(READY)  ## Kill, freeze and replace real workers, break each guarantee on purpose, write docs/chaos.md (25 minutes)
 	$(BIN)/python -m tests.chaos --breaks --report docs/chaos.md $(ARGS)
+	$(BIN)/pytest -s -m chaos tests/integration/test_transcription_killed.py
+
+quality: $(READY)  ## How good the consumers are, on calls with truth; writes docs/quality.md (1 minute). ARGS="--only text"
+	$(BIN)/callbus evaluate samples $(wildcard domain/calls/unseen) --report docs/quality.md $(ARGS)
+
+bench-bus: $(READY)  ## Measure the bus beside a bare loop and Faust, write docs/bench-bus.md (15 minutes). ARGS="throughput"
+	$(BIN)/python -m tests.bench.bus $(ARGS)
+
+bench-live: $(READY)  ## How many live calls at once, how soon words come; writes docs/bench-live.md (12 minutes). ARGS="4 8"
+	$(BIN)/python -m tests.bench.live $(ARGS)
+
+bench-asr: $(READY)  ## Measure recognition beside faster-whisper's two ways, write docs/bench-asr.md (4 minutes)
+	@$(BIN)/python -m tests.bench.asr $(ARGS)
 
 test-quick: check  ## What needs neither a broker nor a model
 	$(BIN)/pytest -m "$(QUICK)" $(SPREAD) $(ARGS)

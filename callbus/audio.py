@@ -1,7 +1,10 @@
 """Audio files in any usual form as plain samples: for the player, and for transcription's recordings."""
 
 import io
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +27,23 @@ def decode_file(source: str | Path | bytes, name: str | None = None) -> tuple[Sa
     called = name or ("the audio" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes) and not Path(source).is_file():
         raise InputError(f"{called}: no such file; name an audio file ({_FORMS})")
+    blocks = list(decode(io.BytesIO(source) if isinstance(source, bytes) else str(source), called))
+    return np.concatenate([samples for samples, _ in blocks], axis=1), blocks[0][1]
+
+
+def decode(source: BinaryIO | str, called: str) -> Iterator[tuple[Samples, int]]:
+    """The same block by block, a fraction of a second each. A damaged file raises where the damage is, one that is too
+    short at its end: what came before is not to be believed until all of it has come."""
     import av  # FFmpeg takes a tenth of a second to load
 
     try:
-        samples, rate_hz = _decode(io.BytesIO(source) if isinstance(source, bytes) else str(source), called)
+        yield from _decode(source, called)
     except (av.FFmpegError, EOFError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"{called}: can't be decoded ({reason}); expected {_FORMS}, whole") from error
-    if samples.shape[1] == 0:
-        raise InputError(f"{called}: holds no audio; expected {_FORMS} with at least one sample")
-    return samples, rate_hz
 
 
-def _decode(source: io.BytesIO | str, called: str) -> tuple[Samples, int]:
+def _decode(source: BinaryIO | str, called: str) -> Iterator[tuple[Samples, int]]:
     import av
     from av.audio.resampler import AudioResampler
 
@@ -48,16 +55,18 @@ def _decode(source: io.BytesIO | str, called: str) -> tuple[Samples, int]:
         stream.codec_context.options = options
         rate_hz = int(stream.rate)
         resampler = AudioResampler(format="s16p", layout=stream.layout, rate=rate_hz)
-        blocks = [block.to_ndarray() for frame in container.decode(stream) for block in resampler.resample(frame)]
-        blocks += [block.to_ndarray() for block in resampler.resample(None)]
         exact = not _EXACT_LENGTH.isdisjoint(container.format.name.split(","))
+        length = 0
+        for frame in chain(container.decode(stream), (None,)):
+            for block in resampler.resample(frame):
+                length += block.samples
+                yield block.to_ndarray().astype(np.int16, copy=False), rate_hz
         stated_s = float(stream.duration * stream.time_base) if exact and stream.duration else 0.0
-        channels = int(stream.channels)
-    samples = np.concatenate([np.zeros((channels, 0), dtype=np.int16), *blocks], axis=1, dtype=np.int16)
-    length_s = samples.shape[1] / rate_hz
+    length_s = length / rate_hz
     if length_s < stated_s - _PRIMING_S:
         raise InputError(
             f"{called}: ends after {length_s:.1f} s though its header says {stated_s:.1f} s; it is damaged or cut "
             "short, copy it again"
         )
-    return samples, rate_hz
+    if not length:
+        raise InputError(f"{called}: holds no audio; expected {_FORMS} with at least one sample")

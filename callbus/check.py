@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from callbus.errors import BrokerError, ModelError, SchemaError, TopologyError
 from callbus.kafka import Connection
 from callbus.models import resolve
+from callbus.reach import reach
 from callbus.release import release, warning
 from callbus.topics import connected, plan, read
 from callbus.topology import Group, Topology, load, module_of
@@ -47,6 +48,7 @@ def check(path: Path, brokers: str | None = None) -> list[Finding]:
 async def check_broker(topology: Topology, connection: Connection) -> list[Finding]:
     """What a broker that answers, or does not, has to say: its release, and its topics against the topology."""
     try:
+        await reach(connection)
         async with connected(connection) as admin:
             name = await release(admin)
             difference = plan(topology, await read(admin))

@@ -7,6 +7,7 @@ one trace without being told.
 
 import hashlib
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 
 Headers = list[tuple[str, bytes]]
@@ -19,17 +20,28 @@ def headers(record: Any, source: str) -> Headers:
     return [
         *_SPEC,
         ("ce_id", record.event_id.encode()),
-        ("ce_type", b"callbus." + type(record).__name__.encode()),
-        ("ce_source", b"callbus/" + source.encode()),
-        ("ce_time", datetime.fromtimestamp(record.at_ms / 1000, UTC).isoformat(timespec="milliseconds").encode()),
+        *_constant(type(record).__name__, source),
+        ("ce_time", f"{_second(record.at_ms // 1000)}.{record.at_ms % 1000:03d}+00:00".encode()),
         ("traceparent", traceparent(record.call_id, record.event_id).encode()),
     ]
 
 
+@cache
+def _constant(name: str, source: str) -> Headers:
+    return [("ce_type", f"callbus.{name}".encode()), ("ce_source", f"callbus/{source}".encode())]
+
+
 def traceparent(call_id: str | None, event_id: str) -> str:
     """The W3C trace context of an event of a call: version 00, sampled."""
-    trace, span = (
-        hashlib.blake2b((call_id or event_id).encode(), digest_size=16),
-        hashlib.blake2b(event_id.encode(), digest_size=8),
-    )
-    return f"00-{trace.hexdigest()}-{span.hexdigest()}-01"
+    span = hashlib.blake2b(event_id.encode(), digest_size=8)
+    return f"00-{_trace_id(call_id or event_id)}-{span.hexdigest()}-01"
+
+
+@lru_cache(maxsize=4096)  # of the calls that are running
+def _trace_id(call_id: str) -> str:
+    return hashlib.blake2b(call_id.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="seconds").removesuffix("+00:00")

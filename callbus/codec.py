@@ -9,12 +9,15 @@ The reader tells them apart by the first byte, so that both may stand on one top
 
 import io
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import fastavro
 
 from callbus.errors import CodecError
 from schemas import convert, store
+
+if TYPE_CHECKING:
+    from callbus.topology import Topology
 
 _SINGLE_OBJECT = b"\xc3\x01"
 _CONFLUENT = b"\x00"
@@ -107,3 +110,13 @@ class Codec:
                 raise CodecError(f"{topic}: needs a schema registry (Confluent wire format); set CALLBUS_REGISTRY")
             return self._registry.schema_of(int.from_bytes(value[1:5], "big")), 5
         raise CodecError(f"{topic}: not Avro: begins with {value[:4].hex(' ')}")
+
+
+def codec_of(topology: "Topology", registry_url: str | None = None) -> Codec:
+    """The codec of every topic of the graph, declared or derived."""
+    schemas = {topic.name: topic.schema for topic in topology.all_topics() if topic.schema}
+    if registry_url is None:
+        return Codec(schemas)
+    from callbus.registry import SchemaRegistry  # a third of what this process imports, and few need it
+
+    return Codec(schemas, SchemaRegistry(registry_url))

@@ -12,6 +12,11 @@ such module has the same anatomy:
   - it remembers something about a call (the group has `state:` in topology.yaml): `advance(slices) -> results`, one
     `CallResult` per `CallSlice`, in order.
 
+A call that has had no event for the group's `idle_after` (its door crashed) is handed over once without events and with
+`silent_since_ms`: whoever has something left to say of it says it now, its end included. If anything was said, the
+worker tells the call `interrupted`. A state that is returned even so lets a late event go on where the call stopped;
+the worker then tells it `reopened`.
+
 Both are called from one thread at a time, never from the event loop, and may take as long as the model needs.
 Both must be functions of their arguments alone: after a crash the same events come again and must give the same
 results. `Reject` or `Retry` may also be raised: the batch is then halved until the guilty event is alone. Anything else
@@ -76,9 +81,18 @@ class CallSlice(Generic[E, S]):
     """The next events of one call, with what is remembered about it."""
 
     call_id: str
-    events: Sequence[E]  # in order; empty only where the last result was `unfinished`
+    events: Sequence[E]  # in order; empty only where the last result was `unfinished`, or the call fell silent
     state: S | None  # durable: as last returned and committed; None at the call's first event
     memory: Any  # volatile: as last returned by this process; None after a restart or a move of the lane
+    silent_since_ms: int | None = None  # Unix time of the last event of a call that has had none for `idle_after`
+    # How old its newest input of the first topic is; if it has none, that of the call in the batch that is furthest
+    # behind. What is volatile may depend on it.
+    behind_s: float = 0.0
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is handed over because it fell silent, and for nothing else."""
+        return self.silent_since_ms is not None and not self.events
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ class BrokerError(CallbusError):
     exit_code = 5
 
 
+class Refused(BrokerError):
+    """The broker answers and won't have us: wrong password, no right to this, another version. No waiting mends it."""
+
+
 class PlanRefused(CallbusError):
     """`topics apply` would lose data; nothing was changed."""
 
@@ -55,6 +59,12 @@ class Fenced(CallbusError):
     """Another process owns this group's work now; this one must stop without committing."""
 
     exit_code = 8
+
+
+class TooManyDeadLetters(CallbusError):
+    """A group gives up so many inputs that the fault must be its own; it stopped with the last batch uncommitted."""
+
+    exit_code = 10
 
 
 class Reject(CallbusError):

@@ -5,19 +5,23 @@ What Faust's own does, and this one does not:
 * read aborted transactions (its consumer is fixed to `read_uncommitted`);
 * lose what it fetched and dropped while lanes moved, and commit past it;
 * stop committing for ever at a gap that aborted records left;
+* tear a lane's topics apart, and its calls from their state, while topics differ in lanes;
 * create topics.
 
 Here a lane's offset follows what was reported as done, in the order of fetching, and nothing else.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
+from faust.assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as stock
 
 from callbus.kafka import MAX_MESSAGE_BYTES
+from callbus.lane_producer import LaneProducer
+from callbus.lanes import LANES_SEEN_WITHIN_MS
 
 SESSION_TIMEOUT_MS = 6_000
 HEARTBEAT_INTERVAL_MS = 1_000
@@ -25,6 +29,24 @@ REBALANCE_TIMEOUT_MS = 30_000
 REQUEST_TIMEOUT_MS = 10_000
 
 # Faust's classes are untyped, so every subclass of them needs the same ignore.
+
+
+class WholeLanes(PartitionAssignor):  # type: ignore[misc]
+    """Hands out the lanes that every topic of the group has, tables' changelogs among them, each lane to one member.
+
+    Faust's own goes by sets of topics with equal counts of partitions. While lanes are being added, or where that was
+    broken off, it would give a lane's inputs to one member and the state of its calls to another.
+    """
+
+    @classmethod
+    def _get_copartitioned_groups(
+        cls, topics: set[str], cluster: Any, subscriptions: Mapping[str, list[str]]
+    ) -> dict[int, Iterable[set[str]]]:
+        there = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+        known = {topic for topic, lanes in there.items() if lanes}
+        if not known:
+            return {}
+        return {min(there[topic] for topic in known): cls._group_co_subscribed(known, subscriptions)}
 
 
 class _ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -51,6 +73,7 @@ class _ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
             rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             retry_backoff_ms=100,
+            metadata_max_age_ms=LANES_SEEN_WITHIN_MS,
         )
 
     async def _fetch_records(self, consumer: AIOKafkaConsumer, active: Collection[Any], **limits: Any) -> Any:
@@ -65,6 +88,7 @@ class _ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]
             return {}
         found = await super()._fetch_records(consumer, wanted, **limits)
         kept = {tp: records for tp, records in found.items() if self.consumer.takes(tp)}
+        self.consumer.fetched(kept)
         for tp in found.keys() - kept.keys():
             consumer.seek(tp, found[tp][0].offset)
         return kept
@@ -78,10 +102,19 @@ class _Consumer(stock.Consumer):  # type: ignore[misc]
         self._done: dict[Any, int] = {}
         self._ahead: defaultdict[Any, deque[int]] = defaultdict(deque)  # fetched in this assignment, and not yet done
         self._newest: dict[Any, int] = {}  # fetched in this assignment
+        self._fetched: dict[Any, int] = {}  # as the newest, but known before the consumer's position moves past it
 
     def takes(self, tp: Any) -> bool:
         wanted = tp in self._active_partitions or tp in self._buffered_partitions
         return wanted and self.flow_active and not self.app.moving
+
+    def fetched(self, found: Mapping[Any, Any]) -> None:
+        """Called by the consumer's thread with what it hands over."""
+        self._fetched.update((tp, records[-1].offset) for tp, records in found.items() if records)
+
+    def in_hand(self, tp: Any) -> bool:
+        """Whether something was fetched of it that is not done yet. Ask after the consumer's position, not before."""
+        return bool(self._ahead[tp]) or self._fetched.get(tp, -1) > self._newest.get(tp, -1)
 
     def resume_flow(self) -> None:
         """As Faust's, but not while lanes move: a recovery that they overtake would resume it."""
@@ -112,6 +145,7 @@ class _Consumer(stock.Consumer):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         self._ahead.clear()
         self._newest.clear()
+        self._fetched.clear()
         self._read_offset.clear()  # a message abandoned at the revocation counts as read, and hides those before it
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -141,8 +175,8 @@ class _Consumer(stock.Consumer):  # type: ignore[misc]
 
 
 class _Producer(stock.Producer):  # type: ignore[misc]
-    def _new_producer(self, transactional_id: str | None = None) -> AIOKafkaProducer:
-        return AIOKafkaProducer(
+    def _new_producer(self, transactional_id: str | None = None) -> LaneProducer:
+        return LaneProducer(
             **self.app.connection.client(),
             enable_idempotence=True,
             max_batch_size=1_000_000,

@@ -15,7 +15,7 @@ from faust.tables.manager import TableManager
 from mode.utils.queues import FlowControlEvent
 
 from callbus.errors import BrokerError
-from callbus.faust_driver import REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS, Transport
+from callbus.faust_driver import REQUEST_TIMEOUT_MS, SESSION_TIMEOUT_MS, Transport, WholeLanes
 from callbus.kafka import Connection
 from callbus.topics import connected
 
@@ -61,6 +61,7 @@ class HostedApp(faust.App):  # type: ignore[misc]
             broker=f"kafka://{connection.brokers.replace(',', ';')}",
             store="memory://",
             TableManager=_Tables,
+            PartitionAssignor=WholeLanes,
             key_serializer="raw",
             value_serializer="raw",
             topic_partitions=lanes,
@@ -165,6 +166,10 @@ class Changelogged:
         """What was stored last, by this process or, before the lane moved here, by another."""
         stored = self._table.data.data.get(key)
         return stored if isinstance(stored, bytes) else None
+
+    def lanes(self) -> dict[bytes, int]:
+        """The lane of every key that is here."""
+        return dict(self._table.data._key_partition)
 
     async def store(self, changes: Mapping[bytes, tuple[int, bytes]]) -> None:
         """Write `key: (lane, value)` to the changelog, await the broker's word for all, then remember them."""

@@ -34,6 +34,16 @@ class Connection:
             ca_file=read("CALLBUS_CA_FILE"),
         )
 
+    @property
+    def principal(self) -> str:
+        """Who we are to Kafka's ACLs."""
+        return (self.sasl_username or "?") if self.security_protocol.startswith("SASL") else "ANONYMOUS"
+
+    @property
+    def user(self) -> str:
+        """Who we are, in a sentence."""
+        return f"user {self.principal}" if self.security_protocol.startswith("SASL") else "us, who give no name,"
+
     def client(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""
         settings: dict[str, Any] = {"bootstrap_servers": self.brokers, "security_protocol": self.security_protocol}

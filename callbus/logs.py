@@ -1,8 +1,10 @@
 """Logs: structlog for us and for the libraries below; pretty on a terminal, JSON lines everywhere else, on stderr."""
 
 import logging
+import os
 import sys
 import time
+from pathlib import Path
 
 import structlog
 
@@ -10,6 +12,7 @@ _CHATTY = (
     "aiokafka",
     "faust",
     "mode",
+    "opentelemetry",
     "presidio-analyzer",
     "presidio-anonymizer",
     "faster_whisper",
@@ -43,7 +46,8 @@ class _NotAgain(logging.Filter):
 
 def configure(level: str = "INFO", json: bool | None = None) -> None:
     """Set up logging for this process. `json` None means: pretty if stderr is a terminal."""
-    as_json = not sys.stderr.isatty() if json is None else json
+    stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 -- None where it was closed before we began
+    as_json = not stderr.isatty() if json is None else json
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -61,7 +65,7 @@ def configure(level: str = "INFO", json: bool | None = None) -> None:
         if as_json
         else [structlog.dev.ConsoleRenderer(colors=True)]
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]

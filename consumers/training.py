@@ -16,6 +16,7 @@ from consumers.heads import PROBE, Heads, LinearHead, Table
 
 _SMOOTHING = 0.3  # calls added to every label of a table
 _AROUND = 0.5  # weight of a sentence that was not written as a counter-example
+_TOLD = 0.3  # weight of a caller's sentence: whoever talks of a bad thing does not do it
 _RARE = 0.85  # 1 would weigh the few good sentences like the many others; less errs towards "no"
 _FORMULAS = (  # criteria whose good sentences tell nothing of the case
     "Uses the call opening phrase",
@@ -23,12 +24,11 @@ _FORMULAS = (  # criteria whose good sentences tell nothing of the case
     "Confirms satisfaction with action points",
     "Follows up on case updates",
     "Follows correct steps",
-    "Correct language use",
     "Explains before placing on hold",
     "Thanks caller for holding",
     "Proper call closing phrase used",
 )
-_SILENT_ON_ACTION = (*_FORMULAS[:3], *_FORMULAS[6:], "Paraphrases or rephrases the issue", "Empathizes with the caller")
+_SILENT_ON_ACTION = (*_FORMULAS[:3], *_FORMULAS[5:], "Paraphrases or rephrases the issue", "Empathizes with the caller")
 
 Labels = NDArray[np.str_]
 Rows = NDArray[np.intp]
@@ -126,8 +126,9 @@ def criterion_head(
 ) -> LinearHead:
     """Whether a counsellor's sentence `shows` a criterion, or `lacks` it.
 
-    Against it stand the other kind's sentences, those of all other criteria but related ones, and neutral talk. `kept`
-    says which sentences of this criterion's two kinds to train on (all of them without it).
+    Against it stand the other kind's sentences, those of all other criteria but related ones, and neutral talk; against
+    `lacks` also what callers say, so that what a case is about breaks nothing. `kept` says which sentences of this
+    criterion's two kinds to train on (all of them without it).
     """
     other_kind = "lacks" if kind == "shows" else "shows"
 
@@ -143,13 +144,11 @@ def criterion_head(
         or (key.startswith("shows:") and key != f"shows:{name}" and not _related(data, name, key, kind))
         or (kind == "shows" and key.startswith("lacks:") and key != f"lacks:{name}")
     ]
-    rest = np.concatenate(around)
-    against = len(no) + _AROUND * len(rest)
-    weights = np.concatenate(
-        [np.full(len(yes), (against / len(yes)) ** _RARE), np.ones(len(no)), np.full(len(rest), _AROUND)]
-    )
-    labels = np.array(["yes"] * len(yes) + ["no"] * (len(no) + len(rest)))
-    return _fit(np.concatenate([yes, no, rest]), labels, 10, weights=weights)
+    rest, told = np.concatenate(around), data.says if kind == "lacks" else data.says[:0]
+    against = np.concatenate([np.ones(len(no)), np.full(len(rest), _AROUND), np.full(len(told), _TOLD)])
+    weights = np.concatenate([np.full(len(yes), (against.sum() / len(yes)) ** _RARE), against])
+    labels = np.array(["yes"] * len(yes) + ["no"] * len(against))
+    return _fit(np.concatenate([yes, no, rest, told]), labels, 10, weights=weights)
 
 
 def _related(data: Embedded, name: str, key: str, kind: str) -> bool:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Speaker = Literal["agent", "caller", "unknown"]
-Kind = Literal["speech", "message", "gap", "end", "unknown"]
+Kind = Literal["speech", "message", "gap", "end", "unclear", "unknown"]
 TranslationStatus = Literal["translated", "pass_through", "untranslated", "unknown"]
-CallEventType = Literal["started", "held", "resumed", "ended", "failed", "unknown"]
+CallEventType = Literal["started", "held", "resumed", "ended", "failed", "mended", "interrupted", "reopened", "unknown"]
 Medium = Literal["phone", "chat", "recording", "unknown"]
 Verdict = Literal["pass", "fail", "not_applicable", "unknown"]
+AlertLevel = Literal["high", "critical", "unknown"]
+AlertChange = Literal["raised", "escalated", "withdrawn", "unknown"]
 StageState = Literal["waiting", "partial", "complete", "failed", "unknown"]
 
 
@@ -76,6 +78,7 @@ class AudioChunk:
     sample_rate_hz: int
     codec: str
     last: bool
+    heard_again: bool = False
     at_ms: int
     payload: bytes
 
@@ -91,6 +94,7 @@ class Recording:
     sha256: str
     channels: tuple[Speaker, ...]
     duration_ms: int | None = None
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,32 @@ class Utterance:
     language_probability: float
     confidence: float
     words: tuple[Word, ...]
+    interrupted: bool = False
+    revision: int = 1
+    heard_again: bool = False
+    doubts: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialUtterance:
+    """What has been understood so far of an utterance that is still being spoken."""
+
+    event_id: str
+    call_id: str
+    at_ms: int
+    utterance_id: str
+    revision: int
+    speaker: Speaker
+    start_ms: int
+    end_ms: int
+    stable: str
+    text: str
+    language: str
+    confidence: float
+    withdrawn: bool = False
+    degraded: tuple[str, ...] = ()
     provenance: Provenance
 
 
@@ -131,6 +161,9 @@ class Translation:
     language: str
     text: str
     reason: str | None = None
+    interrupted: bool = False
+    revision: int = 1
+    heard_again: bool = False
     provenance: Provenance
 
 
@@ -152,6 +185,8 @@ class UtteranceEntities:
     text: str
     redacted_text: str
     entities: tuple[Entity, ...]
+    interrupted: bool = False
+    revision: int = 1
     provenance: Provenance
 
 
@@ -170,6 +205,18 @@ class Turn:
     text: str
     redacted_text: str
     entities: tuple[Entity, ...]
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordChanges:
+    """How the words of one hearing of a call differ from the hearing before."""
+
+    words: int
+    changed: int
+    added: int
+    removed: int
+    word_error_rate: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +228,12 @@ class CallDocument:
     at_ms: int
     revision: int
     complete: bool
+    interrupted: bool = False
     turns: tuple[Turn, ...]
+    hearing: int = 1
+    aside: tuple[Turn, ...] = ()
+    aside_only: bool = False
+    changes: WordChanges | None = None
     provenance: Provenance
 
 
@@ -213,10 +265,47 @@ class Classification:
     document_id: str
     revision: int
     complete: bool
+    hearing: int = 1
+    changes: WordChanges | None = None
     main: Judgement
     sub: Judgement
     priority: Judgement
     intervention: Judgement
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummarySentence:
+    """A sentence of a call's summary, as it was said, without personal particulars."""
+
+    part: str
+    text: str
+    utterance_id: str
+    due: str = ""
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryPerson:
+    """Somebody whom a call is about: a role, never a name."""
+
+    role: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSummary:
+    """What a call comes to in its own sentences: what happened, who is concerned, what was promised. Redacted."""
+
+    event_id: str
+    call_id: str
+    at_ms: int
+    document_id: str
+    revision: int
+    complete: bool
+    hearing: int = 1
+    sentences: tuple[SummarySentence, ...]
+    people: tuple[SummaryPerson, ...]
     provenance: Provenance
 
 
@@ -250,11 +339,43 @@ class QaEvaluation:
     document_id: str
     revision: int
     complete: bool
+    hearing: int = 1
     criteria: tuple[Criterion, ...]
     heads: tuple[HeadScore, ...]
     overall: float | None = None
     band: str
     grade: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Words of a call, safe to show."""
+
+    utterance_id: str
+    speaker: Speaker
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A child is in danger now: one change of one matter of a call."""
+
+    event_id: str
+    call_id: str
+    at_ms: int
+    matter: str
+    state: AlertChange
+    level: AlertLevel
+    utterance_id: str
+    start_ms: int
+    end_ms: int
+    speaker: Speaker
+    evidence: tuple[Quote, ...]
+    score: float
+    revision: int
+    reason: str
+    hearing: int = 1
     provenance: Provenance
 
 
@@ -277,6 +398,22 @@ class EntityMention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InsightAlert:
+    """A danger that the call told of, as it stands; see Alert."""
+
+    matter: str
+    state: AlertChange
+    level: AlertLevel
+    utterance_id: str
+    start_ms: int
+    speaker: Speaker
+    evidence: tuple[Quote, ...]
+    score: float
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallInsight:
     """What is known of a call: the newest revision replaces the ones before. No personal particular stands in clear."""
 
@@ -288,6 +425,11 @@ class CallInsight:
     medium: Medium
     started_at_ms: int | None = None
     ended_at_ms: int | None = None
+    interrupted: bool = False
+    mode: str = ""
+    hearing: int = 1
+    supersedes: int = 0
+    changes: WordChanges | None = None
     turns: int
     languages: tuple[str, ...]
     entities: tuple[EntityMention, ...]
@@ -298,6 +440,9 @@ class CallInsight:
     qa_heads: tuple[HeadScore, ...]
     qa_overall: float | None = None
     qa_grade: str
+    alerts: tuple[InsightAlert, ...] = ()
+    summary: tuple[SummarySentence, ...] = ()
+    people: tuple[SummaryPerson, ...] = ()
     completeness: tuple[StageCompleteness, ...]
     provenance: Provenance
 
@@ -311,6 +456,8 @@ class ChannelProgress:
     position: int
     next_sequence: int
     ended: bool
+    late: int = 0
+    missing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +468,13 @@ class TranscriptionProgress:
     channels: tuple[ChannelProgress, ...]
     utterances: int
     recording_id: str = ""
+    heard_ms: int = 0
+    heard_id: str = ""
+    interruptions: int = 0
+    silent: bool = False
+    recording: Recording | None = None
+    recording_channels: tuple[ChannelProgress, ...] = ()
+    live_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +521,47 @@ class RedactionState:
     call_id: str
     placeholders: tuple[Placeholder, ...]
     expecting: tuple[str, ...]
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertTurn:
+    """A recent utterance of a running call: what the next one is understood by."""
+
+    utterance_id: str
+    revision: int
+    speaker: Speaker
+    start_ms: int
+    end_ms: int
+    text: str
+    redacted_text: str
+    danger: float = 0.0
+    critical: float = 0.0
+    matter: str = ""
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMatter:
+    """A matter of a running call, as it was last told."""
+
+    matter: str
+    state: AlertChange
+    level: AlertLevel
+    score: float
+    revision: int
+    utterance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertState:
+    """What the group alerts remembers of a running call."""
+
+    call_id: str
+    turns: tuple[AlertTurn, ...]
+    matters: tuple[AlertMatter, ...]
+    suspect: AlertTurn | None = None
+    rescue: AlertTurn | None = None
 
 
 class Record(Protocol):

@@ -7,14 +7,18 @@ uniquely in each test.
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from callbus.broker import start_detached, stop_detached
+from callbus.broker import EmbeddedBroker, NodeSettings, start_detached, stop_detached
+from callbus.broker.ports import answers, free_port
+from callbus.broker.settings import new_cluster_id
 
 CHOICE = "CALLBUS_TEST_BROKERS"
 IMAGE = "confluentinc/cp-kafka:8.0.0"
@@ -93,6 +97,58 @@ def why_no_docker() -> str | None:
     except Exception as fault:  # the client has a dozen ways to say that nobody is there
         return str(fault)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Several nodes, each broker and controller, by node id."""
+
+    nodes: dict[int, EmbeddedBroker]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return ",".join(node.bootstrap_servers for node in self.nodes.values())
+
+    def wait_until_whole(self, limit_s: float = 60.0) -> None:
+        """Return when every running node tells of every other."""
+        running = {number: node for number, node in self.nodes.items() if node.alive}
+        deadline = time.monotonic() + limit_s
+        for node in running.values():
+            for number in running:
+                while not answers(node.port, number):
+                    assert time.monotonic() < deadline, f"node {number} is not known at {node.bootstrap_servers}"
+                    time.sleep(0.1)
+
+
+@contextmanager
+def three_brokers(folder: Path) -> Iterator[Cluster]:
+    """Three embedded nodes (KRaft, combined mode): everything is on all of them, and two must have it."""
+    ports: set[int] = set()
+    while len(ports) < 6:
+        ports.add(free_port())
+    broker_ports, controller_ports = sorted(ports)[:3], sorted(ports)[3:]
+    voters, cluster_id = tuple(enumerate(controller_ports, 1)), new_cluster_id()
+    nodes = {
+        number: EmbeddedBroker(
+            folder / f"node-{number}",
+            port=port,
+            node=NodeSettings(
+                node_id=number, voters=voters, cluster_id=cluster_id, replication_factor=3, min_insync_replicas=2
+            ),
+        )
+        for number, port in enumerate(broker_ports, 1)
+    }
+    cluster = Cluster(nodes)
+    try:
+        for node in nodes.values():
+            node.launch()
+        for node in nodes.values():
+            node.wait_until_answering()
+        cluster.wait_until_whole()
+        yield cluster
+    finally:
+        for node in nodes.values():
+            node.kill()  # nothing of it is needed any more, and in order each would wait for the others
 
 
 def _add_users(root: Path, change: int) -> int:

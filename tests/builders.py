@@ -1,11 +1,34 @@
 """Records with only what a test is about spelled out."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from callbus.ids import event_id
+from callbus.worker.records import Headers
 from schemas.records import AudioChunk, Provenance, Utterance
 
+TOPOLOGY_FILE = Path(__file__).parents[1] / "topology.yaml"
 PROVENANCE = Provenance(stage="test", model="", model_version="", origin_ids=())
+
+
+def place(text: str) -> str:
+    """`topology.yaml:LINE` of the first line of the shipped file that holds this text."""
+    lines = TOPOLOGY_FILE.read_text().splitlines()
+    return f"topology.yaml:{next(number for number, line in enumerate(lines, start=1) if text in line)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A record as aiokafka hands it over."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    timestamp: int = 0
 
 
 def chunk(call_id: str = "call", sequence: int = 0, **changes: Any) -> AudioChunk:

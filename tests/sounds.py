@@ -22,6 +22,10 @@ Samples = NDArray[np.int16]
 Result = CallResult[AudioChunk | Recording, TranscriptionProgress]
 
 
+OVER = TranscriptionProgress(call_id="call", channels=(), utterances=0, live_ended=True)
+"""All that is remembered of `chunks` once they have ended."""
+
+
 class Digests:
     """Recognizes nothing: its text is the digest of the audio, so that one bit more or less shows."""
 

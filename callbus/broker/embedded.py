@@ -1,6 +1,7 @@
 """One Kafka node as a child process: launch it, know when it answers, end it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,7 +111,8 @@ class EmbeddedBroker:
         deadline = time.monotonic() + limit_s
         while not answers(self.port, self._node.node_id):
             if not self.alive:
-                raise BrokerError(explain(self._log(), self.port, self.data_dir))
+                free_bytes = shutil.disk_usage(self.data_dir).free
+                raise BrokerError(explain(self._log(), self.port, self.data_dir, free_bytes))
             if time.monotonic() > deadline:
                 raise BrokerError(
                     f"the broker did not answer on port {self.port} within {limit_s:.0f} s. The machine may be "

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 TAIL_LINES = 15
+LITTLE_BYTES = 1024 * 1024
+NO_SPACE = "No space left on device"
 
 # (what the JVM or Kafka writes, what it means, what to do); the first that matches wins.
 CAUSES = (
-    ("No space left on device", "the disk is full", "Free some space or name a data folder on another disk."),
+    (NO_SPACE, "the disk is full", "Free some space or name a data folder on another disk."),
     (
         "Address already in use",
         "port {port} is in use by another program",
@@ -38,15 +40,24 @@ CAUSES = (
 )
 
 
-def explain(log: str, port: int, data_dir: Path) -> str:
-    """One sentence with the cause and the mend where the log names a known cause, and the log's end."""
+def explain(log: str, port: int, data_dir: Path, free_bytes: int | None = None) -> str:
+    """One sentence with the cause and the mend where the log names a known cause, and the log's end.
+
+    `free_bytes` of the disk: a log on a disk that is full can't say so.
+    """
     lines = [line for line in log.strip().splitlines() if not line.lstrip().startswith(("at ", "..."))]
     tail = "\n".join(lines[-TAIL_LINES:]) or "(it wrote nothing)"
+    evidence = log if log.strip() else _unsaid(free_bytes)
     for sign, meaning, mend in CAUSES:
-        if sign in log:
+        if sign in evidence:
             cause = meaning.format(port=port, data_dir=data_dir)
             return f"the broker can't run: {cause}. {mend} It wrote:\n{tail}"
     return f"the broker in {data_dir} ended by itself. It wrote:\n{tail}"
+
+
+def _unsaid(free_bytes: int | None) -> str:
+    """The sign to look for where the log is empty: that the disk is full, if it is."""
+    return NO_SPACE if free_bytes is not None and free_bytes < LITTLE_BYTES else ""
 
 
 def unusable(data_dir: Path, fault: OSError) -> str:

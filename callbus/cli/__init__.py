@@ -5,7 +5,25 @@
 
 import typer
 
-from callbus.cli import broker, call, check, machine, options, play, run, schemas, topics, topology, version, watch
+from callbus.cli import (
+    broker,
+    call,
+    check,
+    dlq,
+    door,
+    evaluate,
+    groups,
+    lag,
+    machine,
+    options,
+    play,
+    run,
+    schemas,
+    topics,
+    topology,
+    version,
+    watch,
+)
 from callbus.cli.shell import Commands
 
 _MACHINE, _WORK, _LOOK = "On one machine", "At work", "To look"
@@ -31,9 +49,14 @@ app.add_typer(broker.app, name="broker", rich_help_panel=_MACHINE)
 app.command(rich_help_panel=_WORK, epilog=run.EXAMPLES)(run.run)
 app.add_typer(topics.app, name="topics", rich_help_panel=_WORK)
 app.command(rich_help_panel=_WORK, epilog=play.EXAMPLES)(play.play)
+app.command(rich_help_panel=_WORK, epilog=door.EXAMPLES)(door.door)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=_WORK)
 app.command(rich_help_panel=_WORK, epilog=check.EXAMPLES)(check.check)
+app.command(rich_help_panel=_WORK, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(rich_help_panel=_LOOK, epilog=watch.EXAMPLES)(watch.watch)
 app.add_typer(call.app, name="call", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_LOOK, epilog=groups.EXAMPLES)(groups.groups)
+app.command(rich_help_panel=_LOOK, epilog=lag.EXAMPLES)(lag.lag)
 app.command(rich_help_panel=_LOOK, epilog=topology.EXAMPLES)(topology.topology)
 app.add_typer(schemas.app, name="schemas", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK, epilog=version.EXAMPLES)(version.version)

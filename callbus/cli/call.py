@@ -51,7 +51,7 @@ def show(
     """
     quiet()
     graph = options.load_topology(topology)
-    from callbus.process import codec_of
+    from callbus.codec import codec_of
 
     found = asyncio.run(_find(call_id, options.connection(brokers), codec_of(graph, registry), graph))
     if found is None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from callbus.broker import EmbeddedBroker, start_detached
 from callbus.cli.demo_view import View
 from callbus.cli.stack import Groups, apply_topics
+from callbus.codec import codec_of
 from callbus.errors import CallbusError
 from callbus.kafka import Connection
-from callbus.process import codec_of
 from callbus.publisher import Publisher
 from callbus.subscriber import Subscription, subscribe
 from callbus.topology import Topology
@@ -41,7 +41,7 @@ async def demo(topology: Topology, samples: Path, speed: float, keep: bool, as_j
         view.done("ready", f"{time.monotonic() - started:.1f} s after the command")
         codec = codec_of(topology)
         events = await stack.enter_async_context(subscribe(connection, codec, ["entities", "call-insights"]))
-        door = await stack.enter_async_context(Publisher(connection, codec, topology.lanes, "player"))
+        door = await stack.enter_async_context(Publisher(connection, codec, topology.producers["player"]))
         work = asyncio.ensure_future(_play_and_watch(view, events, door, samples, speed))
         await groups.unless_failed(work)
     if keep:

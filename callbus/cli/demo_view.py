@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from callbus.cli.lines import danger_of
 from producers.player import Play
 from producers.player import Progress as Played
 from schemas.records import CallInsight, Judgement, UtteranceEntities
@@ -79,7 +80,7 @@ class View:
 
     def turn(self, turn: UtteranceEntities) -> None:
         """A turn has become final: shown without personal particulars."""
-        if turn.kind not in ("speech", "message", "gap"):
+        if turn.kind not in ("speech", "message", "gap", "unclear"):
             return
         text = (
             escape(turn.redacted_text) if turn.redacted_text else f"[dim]({turn.status if turn.text else turn.kind})[/]"
@@ -111,9 +112,12 @@ class View:
             table.add_row(
                 row.call,
                 f"[bold]{row.case}[/]\n"
+                f"danger        {escape(row.danger)}\n"
                 f"priority      {row.priority}\n"
                 f"intervention  {row.intervention}\n"
                 f"entities      {escape(row.entities)}\n"
+                f"happened      {escape(row.happened)}\n"
+                f"promised      {escape(row.promised)}\n"
                 f"QA            {row.qa}\n"
                 f"completeness  {escape(row.completeness)}{late}",
             )
@@ -132,6 +136,9 @@ class View:
             entities=", ".join(
                 f"{e.label} {e.text}" + (f" x{e.mentions}" if e.mentions > 1 else "") for e in insight.entities
             ),
+            danger=", ".join(danger_of(alert) for alert in insight.alerts) or "—",
+            happened=_told(insight, "happened"),
+            promised=_told(insight, "promised"),
             qa=_qa(insight),
             completeness=_completeness(insight),
             after_last_chunk_ms=None if complete_at_ms is None else max(0, round(complete_at_ms - end.published_at_ms)),
@@ -147,6 +154,9 @@ class Row:
     priority: str = "—"
     intervention: str = "—"
     entities: str = ""
+    danger: str = "—"
+    happened: str = "—"
+    promised: str = "—"
     qa: str = ""
     completeness: str = ""
     after_last_chunk_ms: int | None = None
@@ -156,6 +166,10 @@ def _label(judgement: Judgement | None) -> str:
     return f"{judgement.label} {judgement.score:.0%}" if judgement else "—"
 
 
+def _told(insight: CallInsight, part: str) -> str:
+    return " ".join(one.text for one in insight.summary if one.part == part) or "—"
+
+
 def _qa(insight: CallInsight) -> str:
     heads = [f"{h.head} " + ("n/a" if h.score is None else f"{h.score:.0%}") for h in insight.qa_heads]
     grade = f"{insight.qa_grade} {insight.qa_overall:.0%}" if insight.qa_overall is not None else ""
@@ -163,9 +177,10 @@ def _qa(insight: CallInsight) -> str:
 
 
 def _completeness(insight: CallInsight) -> str:
+    how = "interrupted, " if insight.interrupted else ""
     if all(stage.state == "complete" for stage in insight.completeness):
-        return "complete"
-    return ", ".join(
+        return f"{how}complete"
+    return how + ", ".join(
         f"{stage.stage}: {stage.state}" + (f" ({stage.reason})" if stage.reason else "")
         for stage in insight.completeness
         if stage.state != "complete"

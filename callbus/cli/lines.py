@@ -6,13 +6,18 @@ from typing import Any
 
 from callbus.subscriber import Received
 from schemas.records import (
+    Alert,
+    AlertState,
     AudioChunk,
     CallDocument,
     CallEvent,
     CallInsight,
+    CallSummary,
     Classification,
     DeadLetter,
+    InsightAlert,
     Judgement,
+    PartialUtterance,
     QaEvaluation,
     Recording,
     TranscriptionProgress,
@@ -41,19 +46,31 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             length = f" {clock(record.duration_ms)}" if record.duration_ms is not None else ""
             return f"{'+'.join(record.channels)}{length} sha256 {record.sha256[:12]}… {record.uri}"
         case Utterance():
-            return _said(record, record.text, record.language)
+            return _said(record, record.text, ", ".join((record.language, *record.doubts)).removeprefix(", "))
+        case PartialUtterance():
+            return _partial(record)
         case Translation():
             way = f"{record.source_language}→{record.language}" if record.status == "translated" else record.status
             return _said(record, record.text, way) + _because(record.reason)
         case UtteranceEntities():
             return _said(record, record.text, " ".join(sorted({entity.label for entity in record.entities})))
         case CallDocument():
-            return f"revision {record.revision}, {len(record.turns)} turns{_complete(record.complete)}"
+            ended = _interrupted(record.interrupted)
+            return f"revision {record.revision}, {len(record.turns)} turns{_complete(record.complete)}{ended}"
         case Classification():
             return f"revision {record.revision}{_complete(record.complete)}: {case_of(record)}"
         case QaEvaluation():
             heads = (f"{head.head} {percent(head.score)}" for head in record.heads)
             return f"revision {record.revision}{_complete(record.complete)}: {_joined((_overall(record), *heads))}"
+        case CallSummary():
+            told = " ".join(one.text for one in record.sentences)
+            return f"revision {record.revision}{_complete(record.complete)}: {told}"
+        case Alert():
+            quotes = " … ".join(quote.text for quote in record.evidence)
+            return f"{danger_of(record)} at {clock(record.start_ms)}: “{quotes}”"
+        case AlertState():
+            matters = (f"{one.matter.replace('_', ' ')} {one.level} {one.state}" for one in record.matters)
+            return _joined(matters) or "no danger"
         case CallInsight():
             return _insight(record)
         case DeadLetter():
@@ -62,7 +79,8 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             return f"{record.group} gave up {place} after {tries}: {record.error}: {record.message}"
         case TranscriptionProgress():
             channels = (f"{c.channel} to #{c.next_sequence}{' ended' if c.ended else ''}" for c in record.channels)
-            return f"{record.utterances} utterances, {_joined(channels)}"
+            times = f"interrupted x{record.interruptions}" if record.interruptions else ""
+            return _joined((f"{record.utterances} utterances", *channels, times))
         case _:
             return repr(record)
 
@@ -89,30 +107,59 @@ def case_of(judged: Classification | CallInsight) -> str:
     return _joined(f"{what}{_judged(judgement)}" for what, judgement in labels if judgement)
 
 
+def danger_of(alert: Alert | InsightAlert) -> str:
+    """A danger, how urgent it is, and what became of it."""
+    return f"{alert.matter.replace('_', ' ')} {alert.level} {alert.state} {percent(alert.score)}"
+
+
 def printable(text: str) -> str:
     """The text on one line, without what could command a terminal."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def safe(text: str) -> str:
+    """For a table: no markup, and nothing that could command a terminal."""
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 def _call_event(event: CallEvent) -> str:
     facts = "".join(f" {name}={value}" for name, value in event.attributes.items())
     if event.type == "failed":
         return f"failed at {event.stage or event.source}{_because(event.reason)}{facts}"
+    if event.type == "interrupted":
+        return f"interrupted at {event.stage or event.source}, silent since {moment(event.at_ms)}{facts}"
+    if event.type == "mended":  # which failure is an id: of no use to a reader
+        return f"mended at {event.stage or event.source}"
+    if event.type == "reopened":
+        return f"reopened at {event.stage or event.source}{facts}"
     return f"{event.type} {event.medium} from {event.source}{facts}"
 
 
 def _said(record: Utterance | Translation | UtteranceEntities, text: str, remark: str) -> str:
     if record.kind == "end":
-        return f"end at {clock(record.end_ms)}"
+        return f"end at {clock(record.end_ms)}{_interrupted(record.interrupted)}"
     spoken = f"“{text}”" if text else record.kind
     place = f"{record.speaker} {clock(record.start_ms)}-{clock(record.end_ms)} {spoken}"
     return f"{place} ({remark})" if remark else place
 
 
+def _partial(record: PartialUtterance) -> str:
+    """What is shown of it, with a bar after the words that stay."""
+    place = f"{record.speaker} {clock(record.start_ms)}-{clock(record.end_ms)}"
+    if record.withdrawn:
+        return f"{place} withdrawn"
+    rest = record.text.removeprefix(record.stable).strip()
+    return f"{place} revision {record.revision} “{record.stable}|{rest}” ({record.language})"
+
+
 def _insight(insight: CallInsight) -> str:
     open_stages = [f"{s.stage} {s.state}{_because(s.reason)}" for s in insight.completeness if s.state != "complete"]
-    parts = (case_of(insight), _overall(insight), f"{insight.turns} turns", *open_stages)
-    return f"revision {insight.revision}{_complete(insight.complete)}: {_joined(parts)}"
+    dangers = (danger_of(alert) for alert in insight.alerts)
+    parts = (*dangers, case_of(insight), _overall(insight), f"{insight.turns} turns", *open_stages)
+    ended = f"{_complete(insight.complete)}{_interrupted(insight.interrupted)}"
+    return f"revision {insight.revision}{ended}: {_joined(parts)}"
 
 
 def _overall(judged: QaEvaluation | CallInsight) -> str:
@@ -127,6 +174,10 @@ def _judged(judgement: Judgement) -> str:
 
 def _complete(complete: bool) -> str:
     return " complete" if complete else ""
+
+
+def _interrupted(interrupted: bool) -> str:
+    return " interrupted" if interrupted else ""
 
 
 def _because(reason: str | None) -> str:

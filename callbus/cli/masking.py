@@ -10,13 +10,18 @@ from typing import Any
 
 from schemas import convert
 from schemas.records import (
+    Alert,
+    AlertState,
+    AlertTurn,
     AudioChunk,
     CallDocument,
     CallEvent,
     CallInsight,
+    CallSummary,
     Classification,
     DeadLetter,
     Entity,
+    PartialUtterance,
     Provenance,
     QaEvaluation,
     Recording,
@@ -30,14 +35,25 @@ from schemas.records import (
 HIDES = {
     "CallEvent": "reasons of failures",
     "DeadLetter": "the messages",
+    "PartialUtterance": "what is being said",
     "Recording": "where recordings lie",
+    "TranscriptionProgress": "where recordings lie",
     "RedactionState": "names",
     "Translation": "what was said",
     "Utterance": "what was said",
 }
 """What `masked` hides of an event without putting something redacted in its place, by schema."""
 
-_NOTHING_PERSONAL = (AudioChunk, CallInsight, Classification, Provenance, QaEvaluation, TranscriptionProgress)
+_NOTHING_PERSONAL = (
+    Alert,
+    AudioChunk,
+    CallInsight,
+    CallSummary,
+    Classification,
+    Provenance,
+    QaEvaluation,
+    TranscriptionProgress,
+)
 
 
 def masked(record: Any) -> Any:
@@ -46,9 +62,18 @@ def masked(record: Any) -> Any:
         case UtteranceEntities() | Turn():
             return replace(record, text=record.redacted_text, entities=_placeholders(record.entities))
         case CallDocument():
-            return replace(record, turns=tuple(masked(turn) for turn in record.turns))
+            turns, aside = (tuple(masked(turn) for turn in each) for each in (record.turns, record.aside))
+            return replace(record, turns=turns, aside=aside)
+        case AlertTurn():
+            return replace(record, text=record.redacted_text)
+        case AlertState():
+            turns = tuple(masked(turn) for turn in record.turns)
+            suspect, rescue = (turn and masked(turn) for turn in (record.suspect, record.rescue))
+            return replace(record, turns=turns, suspect=suspect, rescue=rescue)
         case Utterance():
             return replace(record, text=hidden(record.text), words=())
+        case PartialUtterance():
+            return replace(record, text=hidden(record.text), stable=hidden(record.stable))
         case Translation():
             return replace(record, text=hidden(record.text), source_text=hidden(record.source_text))
         case CallEvent():
@@ -56,6 +81,8 @@ def masked(record: Any) -> Any:
             return replace(record, reason=record.reason and hidden(record.reason), attributes=attributes)
         case Recording():
             return replace(record, uri=hidden(record.uri))
+        case TranscriptionProgress(recording=Recording() as kept):
+            return replace(record, recording=masked(kept))
         case DeadLetter():
             return replace(record, message=hidden(record.message), key=None, value=None, headers=())
         case _:

@@ -1,7 +1,7 @@
 """The options that many commands share, and what they stand for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,6 +37,27 @@ TopologyFile = Annotated[
         help="The graph; without ./topology.yaml, the one shipped with callbus.",
         show_default="./topology.yaml",
     ),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, metavar="S", help="How long broker and topics may come after us.")
+]
+Http = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        envvar="CALLBUS_HTTP",
+        metavar="[HOST:]PORT",
+        help="Serve /metrics, /livez and /readyz; port 0 takes a free one and logs it.",
+        show_default="off",
+    ),
+]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    typer.Option("--log-level", envvar="CALLBUS_LOG_LEVEL", case_sensitive=False),
+]
+LogJson = Annotated[
+    bool | None,
+    typer.Option("--log-json/--log-pretty", help="How the log on stderr looks.", show_default="by the terminal"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 Clear = Annotated[bool, typer.Option("--clear", help="Show what was said with names and numbers, unredacted.")]

@@ -1,22 +1,22 @@
 """`callbus play`: plays files onto Kafka as a telephone exchange would."""
 
 import asyncio
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from callbus.cli import options
-from callbus.cli.shell import INTERRUPTED, print_json, quiet, say, say_error
-from callbus.errors import BrokerError, InputError
+from callbus.cli.shell import INTERRUPTED, print_json, quiet, say_error, two_signals
+from callbus.errors import InputError
 from callbus.kafka import DEFAULT_BROKERS
 
 if TYPE_CHECKING:
     from callbus.kafka import Connection
-    from callbus.topology import Topology
+    from callbus.modes import Mode
+    from callbus.topology import Producer, Topology
     from producers.player import Play, Progress
 
 DOOR = "player"  # its name in topology.yaml
@@ -25,6 +25,7 @@ EXAMPLES = options.examples(
     "callbus play samples/bullying_school.flac",
     "callbus play samples/ --speed max  # a folder, as fast as Kafka takes it",
     "callbus play yesterday/*.mp3 --recording  # finished calls, by reference",
+    "callbus play call.wav --attribute queue=child --attribute language=en  # its mode by the rules of topology.yaml",
     "callbus play call.wav --json | jq -r .call_id | xargs callbus call show",
 )
 
@@ -42,6 +43,20 @@ def play(
     recording: Annotated[
         bool, typer.Option("--recording", help="As finished calls: address and sha256, the bytes stay where they are.")
     ] = False,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="realtime: live; post-call: from its recording once it is over; hybrid: both.",
+            show_default="by `modes:` in topology.yaml",
+        ),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A fact of every call, like queue=child. Repeatable.", show_default=False
+        ),
+    ] = None,
     call_id: Annotated[
         str | None,
         typer.Option(metavar="ID", help="For a single file.", show_default="the file's name and 8 hex digits"),
@@ -57,9 +72,14 @@ def play(
     Mono or two channels (agent, caller), any sample rate. Ctrl-C hangs up: each call gets its last chunk and its end.
     The exit code is 7 if a file can't be used; the others are played all the same.
     """
+    from producers.player import Play
+
     quiet()
     fast = _speed(speed)
-    plays, missing = _plays(files, call_id, recording)
+    if recording and mode:
+        raise typer.BadParameter("a finished call is not played in a mode; leave one of them out", param_hint="--mode")
+    like = Play(path=Path(), as_recording=recording, mode=_mode(mode), attributes=_attributes(attribute or ()))
+    plays, missing = _plays(files, call_id, like)
     graph = options.load_topology(topology)
     interrupted = False
     ends: list[Progress] = []
@@ -79,54 +99,24 @@ async def _play(
     plays: Sequence["Play"], speed: float, connection: "Connection", graph: "Topology", registry: str | None
 ) -> "tuple[list[Progress], bool]":
     from callbus.cli.play_view import Bars
-    from callbus.process import codec_of
+    from callbus.codec import codec_of
     from callbus.publisher import Publisher
     from producers import player
 
-    lanes = await _lanes(graph, connection)
+    entry = _door(graph)
     codec = codec_of(graph, registry)
-    stopping = asyncio.Event()
-    with Bars(many=len(plays) > 16) as bars, _hang_up(stopping):
-        async with Publisher(connection, codec, lanes, DOOR) as door:
-            ends = await player.play(door, plays, speed, bars.show, stopping)
+    with Bars(many=len(plays) > 16) as bars, two_signals("hanging up") as stopping:
+        async with Publisher(connection, codec, entry) as door:
+            ends = await player.play(door, plays, speed, bars.show, stopping, graph.modes)
     return ends, stopping.is_set()
 
 
-async def _lanes(graph: "Topology", connection: "Connection") -> int:
-    """How many lanes a new call may start on: those that every topic of the door has."""
-    from callbus import topics
+def _door(graph: "Topology") -> "Producer":
     from callbus.topology.source import nearest
 
     if DOOR not in graph.producers:
         raise InputError(f"{graph.place('producers')} no producer {DOOR}; {nearest(DOOR, graph.producers)}")
-    async with topics.connected(connection) as admin:
-        there = (await topics.read(admin)).topics
-    outputs = graph.producers[DOOR].outputs
-    if lacking := ", ".join(name for name in outputs if name not in there):
-        raise BrokerError(f"{connection.brokers} has no topic {lacking}; run `callbus topics apply`")
-    return min(there[name].lanes for name in outputs)
-
-
-@contextmanager
-def _hang_up(stopping: asyncio.Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM hangs up, the second ends the command at once."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def received() -> None:
-        if stopping.is_set() and task:
-            task.cancel()
-        elif not stopping.is_set():
-            say("hanging up; once more to leave at once")
-            stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, received)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    return graph.producers[DOOR]
 
 
 def _speed(text: str) -> float:
@@ -139,9 +129,36 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _plays(files: Sequence[Path], call_id: str | None, recording: bool) -> "tuple[list[Play], list[InputError]]":
-    """What is to be played, and an error for each file or folder that isn't there."""
-    from producers.player import Play, find
+def _mode(text: str | None) -> "Mode | None":
+    from callbus.modes import MODES
+    from callbus.topology.source import nearest
+
+    for mode in MODES:
+        if text == mode:
+            return mode
+    if text is not None:
+        raise typer.BadParameter(f"{text!r} is no mode; {nearest(text, MODES)}", param_hint="--mode")
+    return None
+
+
+def _attributes(given: Sequence[str]) -> dict[str, str]:
+    from callbus.modes import ATTRIBUTE
+
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise typer.BadParameter(f"{text!r}: write it like queue=child", param_hint="--attribute")
+        if name in found or name == ATTRIBUTE:
+            mend = "give the mode with --mode" if name == ATTRIBUTE else "give it once"
+            raise typer.BadParameter(f"{text!r}: {mend}", param_hint="--attribute")
+        found[name] = value
+    return found
+
+
+def _plays(files: Sequence[Path], call_id: str | None, like: "Play") -> "tuple[list[Play], list[InputError]]":
+    """What is to be played, each in the way of `like`, and an error for each file or folder that isn't there."""
+    from producers.player import find
 
     found: list[Path] = []
     missing: list[InputError] = []
@@ -152,7 +169,7 @@ def _plays(files: Sequence[Path], call_id: str | None, recording: bool) -> "tupl
             missing.append(error)
     if call_id and len(found) + len(missing) > 1:
         raise typer.BadParameter(f"{len(found)} files can't be one call; name one file", param_hint="--call-id")
-    return [Play(path=path, call_id=call_id or "", as_recording=recording).named() for path in found], missing
+    return [replace(like, path=path, call_id=call_id or "").named() for path in found], missing
 
 
 def _report(end: "Progress", as_json: bool) -> None:

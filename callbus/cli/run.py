@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ EXAMPLES = options.examples(
     "callbus run transcription",
     "callbus run classification qa  # one process, one encoder in memory",
     "callbus run --all --brokers kafka-1:9092,kafka-2:9092 --log-json",
+    "callbus run ner --http 9100  # http://127.0.0.1:9100/metrics, /livez and /readyz",
 )
 
 
@@ -30,20 +31,17 @@ def run(
     brokers: options.Brokers = DEFAULT_BROKERS,
     registry: options.Registry = None,
     topology: options.TopologyFile = None,
-    wait: Annotated[float, typer.Option(min=0, metavar="S", help="How long broker and topics may come after us.")] = 15,
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], typer.Option(envvar="CALLBUS_LOG_LEVEL", case_sensitive=False)
-    ] = "info",
-    log_json: Annotated[
-        bool | None,
-        typer.Option("--log-json/--log-pretty", help="How the log on stderr looks.", show_default="by the terminal"),
-    ] = None,
+    wait: options.Wait = 15,
+    http: options.Http = None,
+    log_level: options.LogLevel = "info",
+    log_json: options.LogJson = None,
 ) -> None:
     """Run consumer groups in this process until it is told to stop.
 
     SIGTERM and SIGINT (Ctrl-C) let every group finish and commit what it has in hand; a second one aborts.
     If one group fails, all stop, and the exit code says why: 2 topology.yaml, 3 schemas, 4 a model,
-    5 the broker or its topics, 8 another process took the work over, 70 a fault in callbus.
+    5 the broker or its topics, 7 a setting, 8 another process took the work over, 10 too many dead letters,
+    70 a fault in callbus.
     """
     from callbus import logs
 
@@ -55,4 +53,11 @@ def run(
         known = ", ".join(graph.groups)
         raise typer.BadParameter(f"name either groups or --all; {graph.path} has {known}", param_hint="GROUP…")
     names = list(graph.groups) if every else groups or []
-    asyncio.run(process.run(graph, names, options.connection(brokers), member or socket.gethostname(), registry, wait))
+    kafka, name = options.connection(brokers), member or socket.gethostname()
+    asyncio.run(process.run(graph, names, kafka, name, registry, wait, _address(http) if http else None))
+
+
+def _address(http: str) -> tuple[str, int]:
+    from callbus.observe.server import address
+
+    return address(http)

@@ -13,6 +13,9 @@ from typer.core import TyperGroup
 from callbus.errors import CallbusError
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
     from rich.console import Console
 
 UNEXPECTED = 70  # EX_SOFTWARE of sysexits(3)
@@ -83,6 +86,30 @@ def quiet() -> None:
 
     logs.configure("WARNING")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def two_signals(said: str) -> "Iterator[asyncio.Event]":
+    """Set by the first SIGINT or SIGTERM, to finish what is in hand; `said` tells so. The second one aborts."""
+    import asyncio
+    import signal
+
+    loop, task, stopping = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+
+    def received() -> None:
+        if stopping.is_set() and task:
+            task.cancel()
+        elif not stopping.is_set():
+            say(f"{said}; once more to leave at once")
+            stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, received)
+    try:
+        yield stopping
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def _wrong_usage(problem: typer.TyperException) -> int:

@@ -118,6 +118,7 @@ class Groups:
             "CALLBUS_OWNER_PID": str(os.getpid()),
             "NOTIFY_SOCKET": str(listener.path),
         }
+        environment.pop("CALLBUS_HTTP", None)  # two processes can't have one port
         if not any(model.hub for model in self._topology.models.values()):
             environment["HF_HUB_OFFLINE"] = "1"  # libraries would ask about models that are here
         with self.log_file(name).open("ab") as log:

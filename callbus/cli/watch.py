@@ -74,7 +74,7 @@ def watch(
     _refuse_foreign(graph, topics)
     if not clear and (remark := _hides(graph, topics)):
         say(remark)
-    from callbus.process import codec_of
+    from callbus.codec import codec_of
 
     wish = Wish(topics=topics, start=start, call_id=call, clear=clear, as_json=json, limit=limit, timeout_s=timeout)
     asyncio.run(_watch(wish, options.connection(brokers), codec_of(graph, registry)))

@@ -2,35 +2,37 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import groupby
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
-from callbus.errors import BrokerError
+from callbus.errors import BrokerError, Refused
 from callbus.kafka import Connection
+from callbus.reach import why_not
+from callbus.refusals import forbidden
 from callbus.topics.plan import BrokerState, BrokerTopic, Plan
 
 _SET_ON_THE_TOPIC = 1  # DescribeConfigs' config_source for a topic's own override (KIP-226)
 _UNKNOWN_TOPIC = 3
+_NOT_AUTHORIZED = 29
 _READY_WITHIN_S = 30.0
 
 
 @asynccontextmanager
 async def connected(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client. Raises `BrokerError` when no broker answers."""
+    """An admin client. Raises `BrokerError` when no broker answers, and `Refused` when one won't have us."""
     admin = AIOKafkaAdminClient(**connection.client(), request_timeout_ms=10_000)
     try:
         try:
             await admin.start()
         except (KafkaError, OSError) as error:
-            raise BrokerError(
-                f"no Kafka broker answers at {connection.brokers} ({type(error).__name__}); "
-                "start one with `callbus broker start`, or give its address with --brokers"
-            ) from error
+            raise await why_not(connection, error) from error
         yield admin
     finally:
         await admin.close()
@@ -63,24 +65,61 @@ async def read(admin: AIOKafkaAdminClient) -> BrokerState:
     )
 
 
-async def apply(admin: AIOKafkaAdminClient, plan: Plan) -> None:
-    """Carry out a plan and wait until every lane of what was made has a leader.
+async def lanes_of(
+    admin: AIOKafkaAdminClient, connection: Connection, needs: Mapping[str, Sequence[str]]
+) -> dict[str, dict[int, int]]:
+    """Each topic's lanes, as the broker has them, and the broker that leads each (-1: none does for the moment).
 
-    Raises `PlanRefused` before anything is done when the plan would lose data, `BrokerError` when the broker says no.
+    `needs` has the topics, and what we must be allowed to do with each, as Kafka's ACLs name it. Refused where we may
+    not even ask about one, BrokerError where it is missing.
+    """
+    # All are asked for, for a topic that is named in this request may be made by the broker.
+    there = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+    if missing := [topic for topic in needs if not there.get(topic)]:
+        if unseen := await hidden(admin, missing):
+            raise Refused(forbidden(unseen, connection, needs))
+        raise BrokerError(f"{connection.brokers} has no topic {', '.join(missing)}; run `callbus topics apply`")
+    return {
+        topic: {lane["partition"]: lane["leader"] for lane in sorted(there[topic], key=lambda lane: lane["partition"])}
+        for topic in needs
+    }
+
+
+async def hidden(admin: AIOKafkaAdminClient, topics: Collection[str]) -> list[str]:
+    """Those of `topics` that we may not even ask about. To us they look as if they did not exist."""
+    if not topics:
+        return []
+    # Asked for by name a topic may be made by the broker, unless told not to.
+    response = await admin._send_request(MetadataRequest(sorted(topics), allow_auto_topic_creation=False))
+    return [topic["topic"] for topic in response.to_object()["topics"] if topic["error_code"] == _NOT_AUTHORIZED]
+
+
+async def apply(admin: AIOKafkaAdminClient, plan: Plan) -> None:
+    """Carry out a plan, each step of growing once every lane of the step before has a leader.
+
+    Broken off in the middle it leaves a graph that works, and the next plan holds the rest. Raises `PlanRefused` before
+    anything is done when the plan would lose data, `BrokerError` when the broker says no.
     """
     plan.accepted()
     if plan.create:
         new = [NewTopic(c.topic, c.lanes, c.replicas, topic_configs=dict(c.config)) for c in plan.create]
         response = (await admin.create_topics(new)).to_object()
         _refuse_errors("create", ((e["topic"], e["error_code"], e["error_message"]) for e in response["topic_errors"]))
-    if plan.grow:
-        try:
-            await admin.create_partitions({grow.topic: NewPartitions(grow.to) for grow in plan.grow})
-        except KafkaError as error:
-            raise BrokerError(f"the broker gave no more lanes: {error}; run `callbus topics plan` again") from error
+        await _until_led(admin, {c.topic: c.lanes for c in plan.create})
+    for _, step in groupby(plan.grow, key=lambda growing: growing.step):
+        await _grow(admin, {growing.topic: growing.to for growing in step})
     if plan.change:
         await _alter(admin, {change.topic: change.config for change in plan.change})
-    lanes = {c.topic: c.lanes for c in plan.create} | {g.topic: g.to for g in plan.grow}
+
+
+async def _grow(admin: AIOKafkaAdminClient, lanes: Mapping[str, int]) -> None:
+    try:
+        await admin.create_partitions({topic: NewPartitions(to) for topic, to in lanes.items()})
+    except KafkaError as error:
+        raise BrokerError(
+            f"the broker gave {', '.join(lanes)} no more lanes: {error}; run `callbus topics plan` again, which holds "
+            "what is left to do"
+        ) from error
     await _until_led(admin, lanes)
 
 

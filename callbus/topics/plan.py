@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from callbus.errors import PlanRefused
+from callbus.topics.order import growing_order
 from callbus.topology import Topic, Topology
 
 _MOST_REPLICAS = 3
@@ -41,11 +42,12 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Grow:
-    """A topic that gets more lanes."""
+    """A topic that gets more lanes, together with the others of its step and after all of the steps before."""
 
     topic: str
     lanes: int
     to: int
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Plan:
     """All the differences. With a refusal among them nothing is carried out."""
 
     create: tuple[Create, ...]
-    grow: tuple[Grow, ...]
+    grow: tuple[Grow, ...]  # in the order of growing
     change: tuple[Change, ...]
     refused: tuple[Refusal, ...]
     unmanaged: tuple[str, ...]  # on the broker but not in topology.yaml: shown, never touched
@@ -114,7 +116,8 @@ def plan(topology: Topology, state: BrokerState, *, allow_shorter_retention: boo
     wanted = {topic.name: topic for topic in topology.all_topics()}
     missing = [topic for name, topic in wanted.items() if name not in state.topics]
     present = [(topic, state.topics[name]) for name, topic in wanted.items() if name in state.topics]
-    grow = tuple(Grow(t.name, found.lanes, t.partitions) for t, found in present if found.lanes < t.partitions)
+    step = {name: number for number, names in enumerate(growing_order(topology)) for name in names}
+    grow = [Grow(t.name, had.lanes, t.partitions, step[t.name]) for t, had in present if had.lanes < t.partitions]
     refused = tuple(
         Refusal(topic.name, reason)
         for topic, found in present
@@ -126,7 +129,7 @@ def plan(topology: Topology, state: BrokerState, *, allow_shorter_retention: boo
     touched = left_alone | {difference.topic for difference in grow} | {difference.topic for difference in change}
     return Plan(
         create=tuple(_create(topic, state.brokers) for topic in missing),
-        grow=grow,
+        grow=tuple(sorted(grow, key=lambda growing: growing.step)),
         change=change,
         refused=refused,
         unmanaged=tuple(sorted(set(state.topics) - set(wanted))),

@@ -12,6 +12,7 @@ from callbus.consumer import Settings
 from callbus.errors import TopologyError
 from callbus.kafka import MAX_DOCUMENT_BYTES, MAX_MESSAGE_BYTES
 from callbus.models import ModelSpec, resolve
+from callbus.modes import Rule
 from callbus.topology.source import Where, line_of, nearest
 
 _MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -19,6 +20,7 @@ _DAY_MS = _MS["d"]
 
 
 _DEAD_LETTER_RETENTION_MS = 90 * _DAY_MS
+_RETRY_RETENTION_MS = 30 * _DAY_MS
 _TOMBSTONE_RETENTION_MS = 7 * _DAY_MS  # longer than any worker or subscriber takes to read a lane from its start
 
 
@@ -31,6 +33,7 @@ def duration_ms(text: object) -> int:
 
 
 Names = tuple[str, ...]
+Delivery = Literal["exactly-once", "at-least-once"]
 Duration = Annotated[int, BeforeValidator(duration_ms)]
 _STRICT = ConfigDict(extra="forbid")
 
@@ -42,11 +45,12 @@ class Topic:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     name: str
-    schema: str  # the Avro record; "" where the values are not ours (a Faust table's changelog)
+    schema: str  # the Avro record; "" where there is not one (a Faust table's changelog, inputs that wait)
     partitions: StrictInt  # the graph's lanes
     retention_ms: Annotated[Duration | None, Field(alias="retention")] = None  # None: compacted
     compacted: StrictBool = False  # the newest event of a call replaces the ones before
     public: StrictBool = False  # read by subscribers outside the graph
+    delivery: Delivery = "exactly-once"  # at-least-once: published at once, outside the transaction
     derived: StrictBool = False  # follows from a group; never written in topology.yaml
 
     def config(self) -> dict[str, str]:
@@ -64,7 +68,7 @@ class Topic:
             # Only whole segments are deleted: without this a quiet lane keeps calls a week longer than promised.
             "segment.ms": str(min(self.retention_ms, _DAY_MS)),
         }
-        if self.schema == "DeadLetter":
+        if self.derived:  # holds an input whole, and more
             config["max.message.bytes"] = str(MAX_MESSAGE_BYTES)
         return config
 
@@ -77,6 +81,27 @@ class Batch:
 
     size: Annotated[StrictInt, Field(ge=1)] = 1
     max_wait_ms: Annotated[StrictInt, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrying:
+    """How an input that asked for a retry comes again: after `first`, doubling up to `most`, each time with jitter."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    attempts: Annotated[StrictInt, Field(ge=1)] = 8  # the first one included; then it is a dead letter
+    first_ms: Annotated[Duration, Field(alias="first")] = 500
+    most_ms: Annotated[Duration, Field(alias="most")] = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Giving:
+    """How many inputs a group may give up within a minute: beyond, it stops rather than empty a topic into the bin."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    per_minute: Annotated[StrictInt, Field(ge=1)] = 600
+    percent: Annotated[StrictInt, Field(ge=1, le=100)] = 50  # of the last minute's inputs, once they are 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +118,11 @@ class Group:
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     batch: Batch = Batch()
     options: Mapping[str, Any] = field(default_factory=dict)
-    delivery: Literal["exactly-once", "at-least-once"] = "exactly-once"
+    delivery: Delivery = "exactly-once"
+    commits_per_second: Annotated[StrictInt, Field(ge=1)] = 10  # while more work waits; an idle group commits at once
+    retry: Retrying = Retrying()
+    dead_letters_limit: Giving = Giving()
+    idle_after_ms: Annotated[Duration | None, Field(alias="idle_after")] = None  # a call so long silent is ended
     runtime: Literal["worker", "faust"] = "worker"
     changelog: str | None = None  # the compacted topic that holds `state`; follows from the graph
 
@@ -101,6 +130,16 @@ class Group:
     def dead_letters(self) -> str:
         """The topic of the inputs that this group gave up."""
         return f"{self.name}-dead-letters"
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether its calls' states are written beside its outputs; a compacted output may be the state itself."""
+        return self.changelog is not None and self.changelog not in self.outputs
+
+    @property
+    def retries(self) -> str:
+        """The topic of the inputs that wait for another attempt, or behind one that does."""
+        return f"{self.name}-retry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +163,7 @@ class Topology:
     groups: Mapping[str, Group]
     producers: Mapping[str, Producer]
     models: Mapping[str, ModelSpec]
+    modes: tuple[Rule, ...] = ()  # in order: the first that fits a call decides how it is heard
     lines: Mapping[Where, int] = field(repr=False, compare=False)
 
     def all_topics(self) -> tuple[Topic, ...]:
@@ -164,6 +204,7 @@ def derived_topics(group: Group, lanes: int) -> tuple[Topic, ...]:
         retention_ms=_DEAD_LETTER_RETENTION_MS,
         derived=True,
     )
+    retries = Topic(name=group.retries, schema="", partitions=lanes, retention_ms=_RETRY_RETENTION_MS, derived=True)
     kept: tuple[tuple[str, str], ...] = ()
     if group.state is not None and group.changelog is not None:
         kept = ((group.changelog, group.state),)
@@ -171,5 +212,6 @@ def derived_topics(group: Group, lanes: int) -> tuple[Topic, ...]:
         kept = ((f"{group.name}-calls-changelog", ""),)  # Faust's own name for the table `calls`
     return (
         letters,
+        *([retries] if group.runtime == "worker" else []),
         *(Topic(name=n, schema=s, partitions=lanes, compacted=True, derived=True) for n, s in kept),
     )

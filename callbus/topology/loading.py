@@ -11,21 +11,28 @@ from pydantic_core import ErrorDetails
 
 import schemas
 from callbus.models import ModelSpec
-from callbus.topology.graph import Batch, Group, Producer, Topic, Topology
+from callbus.topology import choosing
+from callbus.topology.graph import Batch, Giving, Group, Producer, Retrying, Topic, Topology
 from callbus.topology.rules import problems_of
 from callbus.topology.source import Problem, Source, Where, line_of, nearest, raise_any, read
 
 AVRO = Path(schemas.__file__).parent / "avro"
 
-_SECTIONS = ("lanes", "models", "topics", "producers", "groups")
+_SECTIONS = ("lanes", "models", "topics", "modes", "producers", "groups")
 _REQUIRED = ("lanes", "topics", "groups")
 _FOLLOWS = {"name", "partitions", "derived", "changelog"}  # fields that the file never gives
-_ALIASES = {"retention_ms": "retention"}
+_ALIASES = {"retention_ms": "retention", "idle_after_ms": "idle_after", "first_ms": "first", "most_ms": "most"}
 _NAMES: dict[str, tuple[str, str]] = {
     "topics": (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "small letters and digits joined by hyphens"),
     "groups": (r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "a Python module's: small letters and digits joined by underscores"),
     "models": (r"[a-z][a-z0-9]*([-.][a-z0-9]+)*", "small letters and digits joined by hyphens or dots"),
     "producers": (r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "a Python module's: small letters and digits joined by underscores"),
+}
+
+_INNER: dict[tuple[int | str, ...], type] = {
+    ("batch",): Batch,
+    ("retry",): Retrying,
+    ("dead_letters_limit",): Giving,
 }
 
 T = TypeVar("T", Topic, Group, Producer, ModelSpec)
@@ -45,6 +52,7 @@ def load(path: Path, *, avro: Path = AVRO) -> Topology:
     groups = _entries(Group, "groups", source, problems)
     producers = _entries(Producer, "producers", source, problems)
     models = _entries(ModelSpec, "models", source, problems)
+    modes = choosing.rules_of(source, problems)
     raise_any(path, problems)
     topology = Topology(
         path=path,
@@ -56,6 +64,7 @@ def load(path: Path, *, avro: Path = AVRO) -> Topology:
         },
         producers=producers,
         models=models,
+        modes=modes,
         lines=source.lines,
     )
     raise_any(path, list(problems_of(topology, avro)))
@@ -80,7 +89,7 @@ def _section_problems(source: Source) -> Iterator[Problem]:
         elif section == "lanes":
             if type(value) is not int or value < 1:
                 yield Problem(line, f"`lanes` is {value!r}; it should be a whole number from 1, like 8")
-        elif not isinstance(value, dict):
+        elif section != choosing.SECTION and not isinstance(value, dict):
             yield Problem(line, f"`{section}` should hold one entry per name; write them under it, indented")
     for section in _REQUIRED:
         if section not in source.data:
@@ -138,7 +147,7 @@ def _said(detail: ErrorDetails, kind: type) -> str:
     given = detail["input"]
     match detail["type"]:
         case "unexpected_keyword_argument":
-            return f"unknown key `{key}`; {nearest(str(last), _keys(Batch if around == ['batch'] else kind))}"
+            return f"unknown key `{key}`; {nearest(str(last), _keys(_INNER.get(tuple(around), kind)))}"
         case "missing":
             return f"`{key}:` is missing; add it"
         case "too_short":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from callbus.errors import SchemaError
+from callbus.topology.choosing import unrecorded
 from callbus.topology.graph import Topology, derived_topics
 from callbus.topology.source import Problem, Where, line_of, nearest
 
@@ -24,6 +25,7 @@ def problems_of(topology: Topology, avro: Path) -> Iterator[Problem]:
     yield from _writers(topology)
     if not unknown:  # a misspelt name would make an orphan of the one that was meant
         yield from _orphans(topology)
+        yield from unrecorded(topology.modes, _is_recorded(topology), topology.lines)
     yield from _cycles(topology)
 
 
@@ -163,6 +165,12 @@ def _orphans(topology: Topology) -> Iterator[Problem]:
         if ("inputs", name) not in sides and not topic.public:
             mend = "name it in a group's `inputs`, mark it `public: true` for subscribers, or remove it"
             yield _at(topology, "topics", name, said=f"nobody reads the topic {name}; {mend}")
+
+
+def _is_recorded(topology: Topology) -> bool:
+    """Whether a door can publish recordings."""
+    outputs = {name for producer in topology.producers.values() for name in producer.outputs}
+    return any(topology.topics[name].schema == "Recording" for name in outputs)
 
 
 def _cycles(topology: Topology) -> Iterator[Problem]:

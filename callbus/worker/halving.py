@@ -1,14 +1,19 @@
 """A consumer's call, narrowed down: what fails as a batch is halved until the guilty event is alone.
 
-Consumers are functions of their arguments, so that calling them again with a part of the batch is safe.
+Consumers are functions of their arguments, so that calling them again with a part of the batch is safe. A device that
+runs out of memory fails no event: the batch is halved until it fits, and the size that fits is remembered.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import structlog
+
 from callbus.consumer import CallResult, CallSlice, Outcome, Stateful, Stateless
 from callbus.errors import Reject, Retry
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -16,15 +21,32 @@ R = TypeVar("R")
 Refusal = tuple[Any, Reject | Retry]
 
 
+@dataclass(slots=True)
+class Room:
+    """How many events (or calls' slices) the device has been seen to have memory for; None: no limit was met."""
+
+    most: int | None = None
+
+    def ran_out_at(self, size: int) -> None:
+        """So many were too many."""
+        fits = max(1, size // 2)
+        self.most = min(self.most or fits, fits)
+        log.warning("out_of_memory", batch=size, batch_from_now_on=self.most)
+
+
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """What one call's slice came to. `result` is None if none of its events could be worked on: nothing has moved."""
+    """What one call's slice came to. `result` is None if none of its events could be worked on: nothing has moved.
+
+    `left` are the events after one that asked for a retry: they were not worked on, for they must not overtake it.
+    """
 
     result: CallResult[Any, Any] | None
     refused: Sequence[Refusal] = ()
+    left: Sequence[Any] = ()
 
 
-def handle(consumer: Stateless, events: Sequence[Any]) -> list[Outcome]:
+def handle(consumer: Stateless, events: Sequence[Any], room: Room | None = None) -> list[Outcome]:
     """One outcome per event. An exception other than Reject and Retry, of an event alone, goes through."""
 
     def alone(event: Any, problem: Exception) -> Outcome:
@@ -32,39 +54,55 @@ def handle(consumer: Stateless, events: Sequence[Any]) -> list[Outcome]:
             return problem
         raise problem
 
-    return _halve(consumer.handle, events, alone)
+    return _fitting(consumer.handle, events, alone, room or Room())
 
 
-def advance(consumer: Stateful, slices: Sequence[CallSlice[Any, Any]]) -> list[Advanced]:
+def advance(consumer: Stateful, slices: Sequence[CallSlice[Any, Any]], room: Room | None = None) -> list[Advanced]:
     """One result per slice. An exception other than Reject and Retry, of an event alone, goes through."""
+    room = room or Room()
 
     def work(part: Sequence[CallSlice[Any, Any]]) -> list[Advanced]:
         return [Advanced(result, result.rejected) for result in consumer.advance(part)]
 
     def alone(one: CallSlice[Any, Any], problem: Exception) -> Advanced:
         if len(one.events) > 1:
-            return _in_two(one)
+            return in_two(one)
         if one.events and isinstance(problem, Reject | Retry):
             return Advanced(None, [(one.events[0], problem)])
         raise problem
 
-    def _in_two(one: CallSlice[Any, Any]) -> Advanced:
+    def in_two(one: CallSlice[Any, Any]) -> Advanced:
         middle = len(one.events) // 2
-        [first] = _halve(work, [replace(one, events=one.events[:middle])], alone)
+        [first] = _halve(work, [replace(one, events=one.events[:middle])], alone, room)
         rest = replace(one, events=one.events[middle:])
+        if any(isinstance(problem, Retry) for _, problem in first.refused):
+            return replace(first, left=[*first.left, *rest.events])
         if first.result is not None:
             rest = replace(rest, state=first.result.state, memory=first.result.memory)
-        [second] = _halve(work, [rest], alone)
+        [second] = _halve(work, [rest], alone, room)
         refused = [*first.refused, *second.refused]
         if first.result is None or second.result is None:
-            return Advanced(first.result or second.result, refused)
-        return Advanced(replace(second.result, events=[*first.result.events, *second.result.events]), refused)
+            return Advanced(first.result or second.result, refused, second.left)
+        return Advanced(
+            replace(second.result, events=[*first.result.events, *second.result.events]), refused, second.left
+        )
 
-    return _halve(work, slices, alone)
+    return _fitting(work, slices, alone, room)
+
+
+def _fitting(
+    work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], alone: Callable[[T, Exception], R], room: Room
+) -> list[R]:
+    """`_halve`, of no more items at once than the device has memory for."""
+    results: list[R] = []
+    while len(results) < len(items):
+        start = len(results)
+        results += _halve(work, items[start : start + (room.most or len(items))], alone, room)
+    return results
 
 
 def _halve(
-    work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], alone: Callable[[T, Exception], R]
+    work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], alone: Callable[[T, Exception], R], room: Room
 ) -> list[R]:
     """`work(items)`, one result per item; where it raises, the same of each half; of one item, `alone` decides."""
     if not items:
@@ -72,10 +110,17 @@ def _halve(
     try:
         results = work(items)
     except Exception as problem:
+        if is_out_of_memory(problem):
+            room.ran_out_at(len(items))
         if len(items) == 1:
             return [alone(items[0], problem)]
         middle = len(items) // 2
-        return [*_halve(work, items[:middle], alone), *_halve(work, items[middle:], alone)]
+        return [*_halve(work, items[:middle], alone, room), *_halve(work, items[middle:], alone, room)]
     if len(results) != len(items):
         raise TypeError(f"the consumer gave {len(results)} results for {len(items)} inputs")
     return list(results)
+
+
+def is_out_of_memory(problem: Exception) -> bool:
+    """Python's MemoryError, torch's OutOfMemoryError, and CTranslate2's RuntimeError, which only says so in words."""
+    return isinstance(problem, MemoryError) or "out of memory" in str(problem).lower()

@@ -9,25 +9,25 @@ touches that is private is pinned by tests/unit/test_kip447.py.
 """
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     IllegalOperation,
     KafkaError,
     MessageSizeTooLargeError,
     ProducerFenced,
-    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.util import commit_structure_validate
 
+from callbus.lane_producer import LaneProducer
 from callbus.worker.kip447_requests import ErrorCode, OffsetFetchRequest
 from callbus.worker.kip447_transaction import (
     COORDINATOR_MOVED,
+    FencedInstanceIdError,
     GroupFenced,
     GroupFencedSender,
     GroupMetadata,
@@ -40,6 +40,8 @@ from callbus.worker.kip447_transaction import (
 from callbus.worker.records import OutRecord
 
 __all__ = [
+    "BatchProducer",
+    "FencedInstanceIdError",
     "GroupFenced",
     "GroupMetadata",
     "ProducerFinished",
@@ -48,10 +50,50 @@ __all__ = [
     "fetch_offsets",
 ]
 
-METADATA_LAG_S = 1.0  # how long a broker may take to hear of a partition that another one has made
+
+class BatchProducer(LaneProducer):
+    """An AIOKafkaProducer that is given many records at once, and packs them itself: a third of the cost of `send`."""
+
+    _sender: Any
+
+    async def publish(self, records: Sequence[OutRecord]) -> None:
+        """Send `records` and return when every one is acknowledged.
+
+        The order of `records` is kept within each partition. Raises UnknownTopicOrPartitionError,
+        MessageSizeTooLargeError, or another KafkaError.
+        """
+        for topic, lane in {(record.topic, record.partition) for record in records}:
+            await self.until_known(topic, lane)
+        # A partition's second batch waits until its first one is on the wire, so every first one goes out before.
+        rounds = zip_longest(*self._fill_batches(records))
+        acknowledgements: list[asyncio.Future[Any]] = []
+        try:
+            for partition, batch in filter(None, chain.from_iterable(rounds)):
+                sent = await self.send_batch(batch, partition.topic, partition=partition.partition)
+                acknowledgements.append(sent)
+            await asyncio.gather(*acknowledgements)
+        finally:
+            for acknowledgement in acknowledgements:
+                acknowledgement.cancel()  # only our view of it: aiokafka shields the batch, and an abort waits for it
+
+    def _fill_batches(self, records: Iterable[OutRecord]) -> Collection[list[tuple[TopicPartition, Any]]]:
+        filled: dict[tuple[str, int], list[tuple[TopicPartition, Any]]] = {}
+        for record in records:
+            batches = filled.setdefault((record.topic, record.partition), [])
+            if batches and _append(batches[-1][1], record):
+                continue
+            batch = self.create_batch()
+            _append(batch, record)  # an empty batch takes a record of any size
+            if batch.size() > self._max_request_size:
+                raise MessageSizeTooLargeError(
+                    f"{record.topic}[{record.partition}]: a record of {batch.size()} bytes is larger than "
+                    f"max_request_size={self._max_request_size}; send a claim check instead of the bytes"
+                )
+            batches.append((TopicPartition(record.topic, record.partition), batch))
+        return filled.values()
 
 
-class TransactionalProducer(AIOKafkaProducer):  # type: ignore[misc]
+class TransactionalProducer(BatchProducer):
     """An AIOKafkaProducer whose transactions are fenced by the consumer group.
 
     `transactional_id`: stable per process ordinal, so that a restart aborts what the process before it left open.
@@ -59,7 +101,6 @@ class TransactionalProducer(AIOKafkaProducer):  # type: ignore[misc]
     abort (the `transaction()` context does); after TransactionalIdFenced or ProducerFinished make a new producer.
     """
 
-    _sender: Any
     _txn_manager: Any
 
     def __init__(self, *, transactional_id: str, **settings: Any) -> None:
@@ -104,51 +145,12 @@ class TransactionalProducer(AIOKafkaProducer):  # type: ignore[misc]
     async def publish(self, records: Sequence[OutRecord]) -> None:
         """Send `records` in the open transaction and return when every one is acknowledged.
 
-        The order of `records` is kept within each partition. Raises UnknownTopicOrPartitionError,
-        MessageSizeTooLargeError, TransactionalIdFenced, or another KafkaError; abort the transaction then.
+        Raises TransactionalIdFenced, and what BatchProducer does; abort the transaction then.
         """
-        await self._ensure_partitions_known({(record.topic, record.partition) for record in records})
-        # A partition's second batch waits until its first one is on the wire, so every first one goes out before.
-        rounds = zip_longest(*self._fill_batches(records))
-        acknowledgements: list[asyncio.Future[Any]] = []
         try:
-            for partition, batch in filter(None, chain.from_iterable(rounds)):
-                sent = await self.send_batch(batch, partition.topic, partition=partition.partition)
-                acknowledgements.append(sent)
-            await asyncio.gather(*acknowledgements)
+            await super().publish(records)
         except ProducerFenced as error:
             raise finished(self._txn_manager.transactional_id, error) from error
-        finally:
-            for acknowledgement in acknowledgements:
-                acknowledgement.cancel()  # only our view of it: aiokafka shields the batch, and the abort waits for it
-
-    def _fill_batches(self, records: Iterable[OutRecord]) -> Collection[list[tuple[TopicPartition, Any]]]:
-        filled: dict[tuple[str, int], list[tuple[TopicPartition, Any]]] = {}
-        for record in records:
-            batches = filled.setdefault((record.topic, record.partition), [])
-            if batches and _append(batches[-1][1], record):
-                continue
-            batch = self.create_batch()
-            _append(batch, record)  # an empty batch takes a record of any size
-            if batch.size() > self._max_request_size:
-                raise MessageSizeTooLargeError(
-                    f"{record.topic}[{record.partition}]: a record of {batch.size()} bytes is larger than "
-                    f"max_request_size={self._max_request_size}; send a claim check instead of the bytes"
-                )
-            batches.append((TopicPartition(record.topic, record.partition), batch))
-        return filled.values()
-
-    async def _ensure_partitions_known(self, partitions: Iterable[tuple[str, int]]) -> None:
-        """Lanes may have grown since the last look at the metadata, which is up to five minutes old."""
-        for topic, partition in partitions:
-            deadline = time.monotonic() + METADATA_LAG_S
-            while partition not in await self.client._wait_on_metadata(topic):
-                if time.monotonic() > deadline:
-                    raise UnknownTopicOrPartitionError(
-                        f"{topic} has no partition {partition}; every call topic needs as many lanes as its inputs have"
-                    )
-                await asyncio.sleep(self._sender._retry_backoff)
-                await self.client.force_metadata_update()
 
 
 def _append(batch: Any, record: OutRecord) -> bool:

@@ -12,7 +12,14 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import ConnectionGroup, CoordinationType
-from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, ProducerFenced, for_code
+from aiokafka.errors import (
+    BrokerResponseError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    ProducerFenced,
+    for_code,
+    kafka_errors,
+)
 from aiokafka.producer.sender import AddOffsetsToTxnHandler, AddPartitionsToTxnHandler, BaseHandler, Sender
 from aiokafka.producer.transaction_manager import TransactionManager, TransactionState
 from aiokafka.structs import OffsetAndMetadata
@@ -30,6 +37,16 @@ class GroupFenced(Fenced, KafkaError):  # type: ignore[misc]  # aiokafka is unty
 
     The producer is still good for the next generation's transactions.
     """
+
+
+class FencedInstanceIdError(BrokerResponseError):  # type: ignore[misc]
+    """Another process has this static member's name (KIP-345). aiokafka calls it UnknownError."""
+
+    errno = 82
+    message = "FENCED_INSTANCE_ID"
+
+
+kafka_errors[FencedInstanceIdError.errno] = FencedInstanceIdError
 
 
 class TransactionalIdFenced(Fenced, ProducerFenced):  # type: ignore[misc]
@@ -188,6 +205,17 @@ class _AddPartitionsHandler(AddPartitionsToTxnHandler):  # type: ignore[misc]
 
 class GroupFencedSender(Sender):  # type: ignore[misc]
     """aiokafka's sender. What it passes along as a group's id is a GroupMetadata here."""
+
+    async def _find_coordinator(self, coordinator_type: CoordinationType, coordinator_key: str) -> Any:
+        """aiokafka takes it for the producer's end when a connection breaks just while it asks."""
+        while True:
+            try:
+                return await super()._find_coordinator(coordinator_type, coordinator_key)
+            except KafkaError as error:
+                if not getattr(error.__cause__, "retriable", False):
+                    raise
+                await self.client.force_metadata_update()
+                await asyncio.sleep(self._retry_backoff)
 
     async def _do_add_partitions_to_txn(self, partitions: set[TopicPartition]) -> bool:
         node = await self._find_coordinator(CoordinationType.TRANSACTION, self._txn_manager.transactional_id)

@@ -2,54 +2,45 @@
 
 * fetch polls Kafka without a pause, so that membership never depends on the model, and queues what it brings by lane;
 * work forms a batch over all lanes and gives it to the consumer in the model's thread;
-* commit writes all that was finished since the last commit, outputs, states and offsets, in one transaction.
-
-While one batch is being committed the next is being worked on, and what is finished meanwhile gathers: a commit is
-immediate when the group is idle, and full when it is busy.
+* commit writes all that was finished since the last commit, outputs, states and offsets, in one transaction
+  (`commits.py`): while one batch is being committed the next is being worked on.
 """
 
 import asyncio
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
 
+from callbus import clock
 from callbus.codec import Codec
 from callbus.consumer import Stateful, Stateless
 from callbus.errors import BrokerError, Fenced
 from callbus.kafka import Connection
+from callbus.observe.meter import GroupMeter
 from callbus.topology import Group, Topology
-from callbus.worker import clients
-from callbus.worker.changelog import restore
-from callbus.worker.kip447 import GroupFenced, GroupMetadata
-from callbus.worker.lane import CallMemory, Input, Lane, in_turn
+from callbus.worker import clients, ending, hand, kip345
+from callbus.worker.commits import Commits, Result
+from callbus.worker.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from callbus.worker.kip447 import GroupMetadata
+from callbus.worker.lane import Lane
+from callbus.worker.limits import DeadLetterLimit, Limits
 from callbus.worker.ownership import Ownership
-from callbus.worker.stage import Finished, NotNow, Stage
+from callbus.worker.readback import ReadBack
+from callbus.worker.records import as_input
+from callbus.worker.restoring import Restored, restore
+from callbus.worker.retry_log import read as read_log
+from callbus.worker.stage import Finished, Stage
+from callbus.worker.watch import Watch
 
 log = structlog.get_logger(__name__)
 
 _POLL_MS = 200
 _POLL_RECORDS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a worker holds, and how often it commits. The defaults suit a live helpline."""
-
-    queued_inputs: int = 4_000  # of a lane; above it the lane's fetching pauses
-    queued_bytes: int = 16 * 1024 * 1024  # likewise
-    uncommitted_inputs: int = 10_000  # of the group; above it the model waits for the commit
-    busy_commit_ms: int = 100  # at least this long between two commits while more work waits
-    offsets_only_commit_ms: int = 1_000  # likewise where there is nothing to publish: a replay would do no harm
-    attempts: int = 5  # of a batch in which an input asks for a retry
-    backoff_ms: int = 500  # before the second attempt, doubled before each further one
-    drain_ms: int = 20_000  # how long a rebalance or a stop waits for what is in hand
 
 
 class Worker:
@@ -66,46 +57,63 @@ class Worker:
         member: str,
         limits: Limits | None = None,
         timeouts: clients.Timeouts | None = None,
+        meter: GroupMeter | None = None,
     ) -> None:
         """`consumer` does the work, in `executor`; `member` is this process's stable name within the group."""
+        timeouts = timeouts or clients.Timeouts()
         self.group = group
         self.settled = asyncio.Event()  # every lane that is assigned to us is open
+        self._meter = meter or GroupMeter(group.name)
         self._limits = limits or Limits()
+        self._limit = DeadLetterLimit(group)
         self._stage = Stage(topology, group, consumer, codec)
         self._codec = codec
         self._connection = connection
         self._executor = executor
-        self._producer = clients.producer(connection, group.name, member, timeouts or clients.Timeouts())
-        self._consumer = clients.consumer(connection, group.name, member, timeouts or clients.Timeouts())
-        self._ownership = Ownership(self._consumer, group.inputs, self._restore, self._finish, self.settled)
+        self._consumer = clients.consumer(connection, group.name, member, timeouts)
+        self._reader = ReadBack(connection)
+        at_least_once = group.delivery == "at-least-once"
+        loose = clients.loose_producer(connection, timeouts) if at_least_once or self._stage.loose else None
+        delivery: Delivery = (
+            AtLeastOnce(loose, self._consumer)
+            if at_least_once and loose
+            else ExactlyOnce(clients.producer(connection, group.name, member, timeouts))
+        )
+        self._loose = loose
+        self._clients = (delivery, *([loose] if loose and not at_least_once else []), self._reader, self._consumer)
+        self._ownership = Ownership(self._consumer, group, self._restore, self._finish, self.settled, self._rebalanced)
+        self._commits = Commits(
+            group, delivery, self._ownership, self._meter, self._limits, connection, self._busy, self._committed
+        )
+        self._watch = Watch(group, self._consumer, self._ownership, self._meter, connection)
         self._stopping = asyncio.Event()
-        self._hurry = asyncio.Event()  # someone waits for the hands to be empty: commit now, begin nothing new
         self._more = asyncio.Event()  # there may be work to take: inputs, lanes, or room
-        self._worked = asyncio.Event()  # there may be something to commit
         self._idle = asyncio.Event()  # nothing is in hand
         self._idle.set()
         self._working = False
-        self._committing = False
-        self._results: list[tuple[GroupMetadata, Finished]] = []
-        self._epoch = 0  # results of an epoch that is over are thrown away
-        self._last_commit = 0.0
+        self._turns = 0  # batches taken
 
     async def run(self) -> None:
         """Join the group and work. Returns after `stop`; raises BrokerError, Fenced, or what the consumer raised."""
+        structlog.contextvars.bind_contextvars(group=self.group.name)
         log.info("joining", group=self.group.name)
+        self._meter.state("joining")
+        leaving: GroupMetadata | None = None
         try:
-            await self._producer.start()
-            self._consumer.subscribe(list(self.group.inputs), listener=self._ownership)
-            await self._consumer.start()
+            self._consumer.subscribe([*self.group.inputs, self.group.retries], listener=self._ownership)
+            for client in self._clients:
+                await client.start()
             await self._until_stopped()
+            leaving = self._ownership.member
         except Fenced:
             raise
-        except KafkaError as problem:
-            raise BrokerError(f"group {self.group.name}: {type(problem).__name__}: {problem}") from problem
+        except (KafkaError, BrokerError) as problem:
+            raise await ending.reason(problem, self.group, self._connection) from problem
         finally:
-            for client in (self._consumer, self._producer):
-                with suppress(KafkaError):  # what a client died of it raises again here, over the reason
-                    await client.stop()
+            await ending.let_go(reversed(self._clients))
+            if leaving is not None:
+                await kip345.leave(self._connection, leaving)
+            self._meter.state("stopped")
         log.info("left", group=self.group.name)
 
     def stop(self) -> None:
@@ -123,18 +131,17 @@ class Worker:
 
     async def _until_stopped(self) -> None:
         loops: list[asyncio.Future[Any]] = [
-            asyncio.create_task(loop()) for loop in (self._fetch, self._work, self._commit)
+            asyncio.create_task(loop()) for loop in (self._fetch, self._work, self._commits.run, self._watching)
         ]
         stop = asyncio.create_task(self._stopping.wait())
         vital = [*loops, self._ownership.failure]
         try:
             await _first([stop, *vital])
+            self._meter.state("stopping")
             finish = asyncio.create_task(self._finish())
             await _first([finish, *vital])
         finally:
-            for task in (*loops, stop):
-                task.cancel()
-            await asyncio.gather(*loops, stop, return_exceptions=True)
+            await ending.cancel([*loops, stop])
 
     async def _fetch(self) -> None:
         while True:
@@ -149,11 +156,19 @@ class Worker:
             lanes = self._ownership.lanes
             for tp, messages in fetched.items():
                 if (lane := lanes.get(tp.partition)) is not None:
-                    lane.add(_input(message) for message in messages)
+                    self._take_in(lane, tp.topic, messages)
                     self._more.set()
             self._hold_back(lanes)
 
-    def _hold_back(self, lanes: dict[int, Lane]) -> None:
+    def _take_in(self, lane: Lane, topic: str, messages: "list[Any]") -> None:
+        if topic == self.group.retries:
+            for message in messages:
+                lane.waiting.fetched(message.offset, read_log(as_input(message)))
+        else:
+            lane.add(map(as_input, messages))
+        self._meter.fetched(len(messages), sum(len(message.value or b"") for message in messages))
+
+    def _hold_back(self, lanes: Mapping[int, Lane]) -> None:
         """Pause full lanes, resume the others. A rebalance forgets pauses, so this is said again after every poll."""
         paused = self._consumer.paused()
         for tp in self._consumer.assignment():
@@ -169,158 +184,106 @@ class Worker:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            batch, member = await self._next_batch()
-            lanes, epoch = dict(self._ownership.lanes), self._epoch
-            finished = None
+            taken, member, waited_s = await self._next()
+            lanes, epoch, began_ns = dict(self._ownership.lanes), self._commits.epoch, time.time_ns()
+            self._meter.batch(len(taken.batch), waited_s)
             try:
-                for attempt in range(1, self._limits.attempts + 1):
-                    last = attempt == self._limits.attempts
-                    try:
-                        finished = await loop.run_in_executor(
-                            self._executor, self._stage.work, batch, lanes, attempt, last
-                        )
-                        break
-                    except NotNow:
-                        wait_s = self._limits.backoff_ms / 1000 * 2 ** (attempt - 1)
-                        log.warning("retry", group=self.group.name, attempt=attempt, wait_s=wait_s)
-                        with suppress(TimeoutError):
-                            await asyncio.wait_for(self._hurry.wait(), wait_s)
-                            break  # uncommitted, the batch comes again, here or elsewhere
+                finished = await loop.run_in_executor(self._executor, self._in_the_models_thread, taken, lanes)
             finally:
                 self._working = False
-            if finished is not None and epoch == self._epoch:
-                self._results.append((member, finished))
-            self._worked.set()
+            if epoch == self._commits.epoch:
+                self._limit.count(len(finished.inputs), finished.counts["rejected"], time.monotonic())
+                self._commits.add(Result(member, finished, began_ns, time.time_ns(), self._send(finished)))
+            self._commits.wake()
             self._note_idle()
 
-    async def _next_batch(self) -> tuple[list[Input], GroupMetadata]:
-        """Waits for inputs, and then up to max_wait_ms for a full batch; lanes and topics in their turn."""
-        size, waited = self.group.batch.size, False
+    def _send(self, finished: Finished) -> "asyncio.Task[None] | None":
+        """What no transaction holds up goes out at once."""
+        return asyncio.create_task(self._loose.publish(finished.loose)) if self._loose and finished.loose else None
+
+    def _in_the_models_thread(self, taken: hand.Hand, lanes: Mapping[int, Lane]) -> Finished:
+        structlog.contextvars.bind_contextvars(group=self.group.name)  # for what the consumer logs
+        began_s, finished = time.monotonic(), None
+        self._meter.working()
+        try:
+            finished = self._stage.work(taken.batch, lanes, taken.silent, taken.crowd)
+            return finished
+        finally:
+            self._meter.worked(time.monotonic() - began_s, finished is not None)
+
+    async def _next(self) -> tuple[hand.Hand, GroupMetadata, float]:
+        """Waits for inputs, and then up to max_wait_ms for a full batch. It, as whom, how long it waited."""
+        size, max_wait_s = self.group.batch.size, self.group.batch.max_wait_ms / 1000
+        began_s: float | None = None  # since when a batch is waiting to be full
         while True:
-            member, lanes = self._ownership.member, list(self._ownership.lanes.values())
-            queued = sum(map(len, lanes))
-            unfinished = any(lane.unfinished for lane in lanes)
-            if member is not None and (queued or unfinished) and not self._stopping.is_set() and self._has_room():
-                if queued < size and not unfinished and not waited and self.group.batch.max_wait_ms:
-                    waited = True
-                    await asyncio.sleep(self.group.batch.max_wait_ms / 1000)
-                    continue
-                self._working = True
-                self._idle.clear()
-                return list(in_turn(lanes, self.group.inputs, size)), member
-            waited = False
+            member, lanes = self._ownership.member, self._ownership.lanes
+            now_s, now_ms = time.monotonic(), clock.now_ms()
+            unfinished = any(lane.unfinished for lane in lanes.values())
+            sleep_s = hand.look_again_s(lanes.values(), now_ms)
+            urgent = (
+                unfinished
+                or sleep_s == 0
+                or any(hand.has_silent(self.group, lanes[n], now_s) for n in self._watch.quiet if n in lanes)
+            )
+            queued = sum(map(len, lanes.values()))
+            if member is not None and (queued or urgent) and not self._stopping.is_set() and self._commits.has_room:
+                began_s = began_s or now_s
+                sleep_s = began_s + max_wait_s - now_s
+                if urgent or queued >= size or sleep_s <= 0:
+                    self._turns += 1
+                    taken = hand.take(
+                        self.group, lanes, self._watch.quiet, self._limits.batch_bytes, now_s, now_ms, self._turns
+                    )
+                    if taken.batch or taken.silent or unfinished:
+                        self._working = True
+                        self._idle.clear()
+                        return taken, member, now_s - began_s
+                    sleep_s = hand.look_again_s(lanes.values(), now_ms)
             self._more.clear()
-            await self._more.wait()
-
-    def _has_room(self) -> bool:
-        return sum(finished.inputs for _, finished in self._results) < self._limits.uncommitted_inputs
-
-    async def _commit(self) -> None:
-        while True:
-            await self._worked.wait()
-            self._worked.clear()
-            if not self._results:
-                continue
-            await self._pace()
-            results, self._results = self._results, []
-            self._committing = bool(results)
-            try:
-                for member in dict.fromkeys(member for member, _ in results):
-                    await self._transact(member, [finished for whose, finished in results if whose is member])
-            except GroupFenced as problem:
-                if self._ownership.member is not None:
-                    raise Fenced(
-                        f"group {self.group.name}: {problem}. Another process works on its lanes now"
-                    ) from problem
-                self._start_over()  # a rebalance is under way: what we had comes again
-            except Fenced:
-                raise
-            except KafkaError as problem:
-                log.warning("transaction_aborted", group=self.group.name, problem=repr(problem))
-                self._start_over()
-            finally:
-                self._committing = False
-                self._more.set()
-                self._note_idle()
-
-    async def _pace(self) -> None:
-        """Wait for the next commit's time: none when idle, a little when more is coming, a while for offsets alone."""
-        while not self._hurry.is_set():
-            if any(finished.records for _, finished in self._results):
-                busy = self._working or any(self._ownership.lanes.values())
-                interval_ms = self._limits.busy_commit_ms if busy else 0
-            else:
-                interval_ms = self._limits.offsets_only_commit_ms
-            wait_s = self._last_commit + interval_ms / 1000 - time.monotonic()
-            if wait_s <= 0:
-                return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._worked.wait(), wait_s)
-            self._worked.clear()
+                await asyncio.wait_for(self._more.wait(), sleep_s)
 
-    async def _transact(self, member: GroupMetadata, results: list[Finished]) -> None:
-        records = [record for finished in results for record in finished.records]
-        offsets = {
-            TopicPartition(topic, lane): OffsetAndMetadata(offset, "")
-            for finished in results
-            for (topic, lane), offset in finished.offsets.items()
-        }
-        async with self._producer.transaction():
-            await self._producer.publish(records)
-            await self._producer.send_offsets_to_transaction(offsets, member)
-        self._last_commit = time.monotonic()
+    def _busy(self) -> bool:
+        return self._working or any(self._ownership.lanes.values())
 
-    def _start_over(self) -> None:
-        """Forget what was not committed and read it again."""
-        self._epoch += 1
-        self._results.clear()
-        self._ownership.reopen()
+    def _committed(self) -> None:
+        self._more.set()  # there is room again
+        self._note_idle()
 
-    async def _finish(self) -> None:
-        """Return once nothing is in hand. What takes longer than `drain_ms` is dropped and comes again elsewhere."""
-        self._hurry.set()
-        self._worked.set()
+    async def _finish(self) -> bool:
+        """Return once nothing is in hand, and whether all of it was committed. What takes longer than `drain_ms` is
+        dropped and comes again, here or elsewhere."""
+        epoch = self._commits.epoch
+        self._commits.hurry(True)
         try:
             async with asyncio.timeout(self._limits.drain_ms / 1000):
                 await self._idle.wait()
         except TimeoutError:
             log.warning("drain_timed_out", group=self.group.name, waited_ms=self._limits.drain_ms)
-            self._epoch += 1
-            self._results.clear()
+            self._commits.drop()
         finally:
             if not self._stopping.is_set():
-                self._hurry.clear()
+                self._commits.hurry(False)
+        return epoch == self._commits.epoch
 
     def _note_idle(self) -> None:
-        if not (self._working or self._committing or self._results):
+        if not self._working and self._commits.empty:
             self._idle.set()
 
-    async def _restore(self, lanes: Any) -> dict[int, dict[str, CallMemory]]:
-        if self.group.changelog is None:
-            return {}
-        start = time.monotonic()
-        states = await restore(self._connection, self._codec, self.group.changelog, lanes)
-        calls = sum(map(len, states.values()))
-        log.info(
-            "state_restored",
-            group=self.group.name,
-            lanes=sorted(lanes),
-            calls=calls,
-            s=round(time.monotonic() - start, 3),
-        )
-        return states
+    def _rebalanced(self, kept: int, opened: int, seconds: float) -> None:
+        self._meter.rebalanced(kept, opened, seconds)
+        self._more.set()  # lanes that were kept have work that nothing else would call for
 
+    async def _watching(self) -> None:
+        async for silence in self._watch.turns():
+            if silence:
+                self._more.set()
 
-def _input(message: Any) -> Input:
-    return Input(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.key,
-        message.value,
-        message.headers,
-        message.timestamp,
-    )
+    async def _restore(self, retries: Mapping[int, int]) -> dict[int, Restored]:
+        restored, effort = await restore(self.group, self._codec, self._reader, retries)
+        self._meter.restored(effort.lanes, effort.calls, effort.size_bytes, effort.seconds)
+        self._more.set()
+        return restored
 
 
 async def _first(futures: "list[asyncio.Future[Any]]") -> None:

@@ -2,24 +2,30 @@
 
 Order makes it at-least-once: the insights are acknowledged before the states are written, the states before the inputs
 are done. After a crash between any two of them the inputs come again onto an older state and give the same insight.
+
+Where this group gave up on a call (`open_calls`), it says so on the topic of the call events, and takes it in from
+there; likewise that it was too early, when something comes after all.
 """
 
 import asyncio
 from collections.abc import AsyncIterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from callbus import cloudevents
+from callbus.clock import now_ms
 from callbus.codec import Codec
 from callbus.dead_letters import dead_letter
 from callbus.errors import CodecError
 from callbus.faust_host import Changelogged, HostedApp
 from callbus.kafka import Connection
 from callbus.topology import Group, Topology
-from consumers.insights.completeness import lineage
 from consumers.insights.join import Input, fold, insight, shows_more
+from consumers.insights.lineage import lineage, writer_of
+from consumers.insights.open_calls import OpenCalls
+from consumers.insights.silence import given_up, reopen
 from consumers.insights.state import InsightState, dump, restore
 from schemas.records import CallEvent, DeadLetter
 
@@ -36,6 +42,7 @@ class _Call:
     lane: int
     stored: InsightState
     state: InsightState
+    reopened: CallEvent | None = None  # our own word that it goes on
 
 
 class Insights:
@@ -48,19 +55,24 @@ class Insights:
         self.group = group
         self._codec = codec
         self._lineage = lineage(topology, group)
-        self._stage_of = {topic: self._lineage[topology.topic(topic).schema][-1:] for topic in group.inputs}
+        self._stage_of = {topic: writer_of(topology, topic) for topic in group.inputs}
         self._stopping = asyncio.Event()
         self._app = app = HostedApp(group=group.name, lanes=topology.lanes, connection=connection, member=member)
         (self._output,) = group.outputs
-        self._topics = {
-            name: app.topic(name, key_type=bytes, value_type=bytes) for name in (self._output, group.dead_letters)
-        }
+        (self._call_events,) = (name for name in group.inputs if topology.topic(name).schema == "CallEvent")
+        written = (self._output, group.dead_letters, self._call_events)
+        self._topics = {name: app.topic(name, key_type=bytes, value_type=bytes) for name in written}
         self._calls = Changelogged(app, "calls", topology.lanes)
+        self._open = OpenCalls(app, self._calls, group, self._lineage, self._tell)
         app.agent(app.topic(*group.inputs, key_type=bytes, value_type=bytes), name=group.name)(self._join)
 
     async def run(self) -> None:
         """Join the group and work. Returns after `stop`; raises what can't be mended here."""
-        await self._app.run(self._stopping, [*self.group.inputs, *self._topics])
+        watching = asyncio.create_task(self._open.watch(), name="open-calls")
+        try:
+            await self._app.run(self._stopping, [*self.group.inputs, *self._topics])
+        finally:
+            watching.cancel()
 
     def stop(self) -> None:
         """Finish what is in hand, commit it, and let `run` return."""
@@ -95,16 +107,14 @@ class Insights:
                     continue
                 folded = lost
             call = calls.get(folded.call_id) or self._call(folded.call_id, lane)
-            call.state = fold(call.state, folded)
+            before, call.state = call.state, replace(fold(call.state, folded), heard_ms=now_ms())
+            if given_up(before) and given_up(call.state) and shows_more(before, call.state):
+                call.reopened = reopen(call.state, self.group.name)
             calls[folded.call_id] = call
         await self._publish(list(calls.values()), letters)
-        await self._calls.store(
-            {
-                call.state.call_id.encode(): (call.lane, dump(call.state))
-                for call in calls.values()
-                if call.state != call.stored
-            }
-        )
+        await self._calls.store({call.state.call_id.encode(): (call.lane, dump(call.state)) for call in calls.values()})
+        for call in calls.values():
+            self._open.note(call.lane, call.state)
         self._app.done(events)
 
     def _call(self, call_id: str, lane: int) -> _Call:
@@ -134,7 +144,11 @@ class Insights:
         changed = [call for call in calls if shows_more(call.stored, call.state)]
         sent = [await self._send(self._output, call.lane, insight(call.state, self._lineage)) for call in changed]
         sent += [await self._send(self.group.dead_letters, lane, letter) for lane, letter in letters]
+        sent += [await self._send(self._call_events, call.lane, call.reopened) for call in calls if call.reopened]
         await asyncio.gather(*sent)
+
+    async def _tell(self, lane: int, word: CallEvent) -> None:
+        await (await self._send(self._call_events, lane, word))
 
     async def _send(self, topic: str, lane: int, record: Any) -> Any:
         return await self._topics[topic].send(
@@ -168,7 +182,7 @@ class Insights:
             type="failed",
             medium="unknown",
             source=self.group.name,
-            stage=next(iter(self._stage_of[letter.topic]), None),
+            stage=self._stage_of[letter.topic],
             reason=f"an event of {letter.topic} could not be read",
             attributes={"scope": "event"},
         )

@@ -2,44 +2,54 @@
 
 A stage is known by what comes out of the graph below it: an utterance's entities prove that transcription, translation
 and ner are at work, the utterance of kind `end` that they are done; a classification or an evaluation proves it for
-`documents` and its own group, and says itself whether it is of the complete document.
+`documents` and its own group, and says itself whether it is of the complete document. A stage that ended the call by
+silence proves it for those above it: they have nothing more to say. Once it has said that the call goes on after all,
+that is over, and what comes below must be complete anew. Once a second hearing of the call has taken the place of the
+first, only what was judged of the second is the last word.
 """
 
 from collections.abc import Mapping, Sequence
 
-from callbus.topology import Group, Topology
 from consumers.insights import privacy
+from consumers.insights.lineage import Lineage, stages_of
+from consumers.insights.silence import NOTHING_CAME, ending, given_up
 from consumers.insights.state import InsightState
-from schemas.records import StageCompleteness, StageState
-
-Lineage = Mapping[str, tuple[str, ...]]
-"""By an input's record type: the groups it has passed through, in order, the one that wrote it last."""
+from schemas.records import CallSummary, Classification, QaEvaluation, StageCompleteness, StageState
 
 _RANK: Mapping[StageState, int] = {"waiting": 0, "partial": 1, "complete": 2}
-_PER_CALL = ("Classification", "QaEvaluation")  # a complete one mends whatever an earlier revision failed at
+# A complete one mends whatever an earlier revision failed at.
+_PER_CALL = ("Classification", "QaEvaluation", "CallSummary")
 
 
 def completeness(state: InsightState, lineage: Lineage) -> tuple[StageCompleteness, ...]:
     """One entry per stage of the graph, in its order, and one per further source that reported a failure."""
-    stages = dict.fromkeys(stage for path in lineage.values() for stage in path)
-    return tuple(_stage(stage, state, lineage) for stage in [*stages, *(state.failures.keys() - stages)])
+    stages = stages_of(lineage)
+    ended = ending(state, lineage)[0] is not None
+    return tuple(_stage(stage, state, lineage, ended) for stage in [*stages, *(state.failures.keys() - {*stages})])
 
 
-def is_complete(state: InsightState, stages: Sequence[StageCompleteness]) -> bool:
-    """Whether the call has ended and every stage has said its last word or has failed."""
-    return state.ended_at_ms is not None and all(stage.state in ("complete", "failed") for stage in stages)
+def is_complete(stages: Sequence[StageCompleteness]) -> bool:
+    """Whether every stage has said its last word or has failed."""
+    return all(stage.state in ("complete", "failed") for stage in stages)
 
 
-def _stage(stage: str, state: InsightState, lineage: Lineage) -> StageCompleteness:
-    own = [kind for kind in _PER_CALL if lineage.get(kind, ())[-1:] == (stage,)]
-    if any(state.evidence.get(kind) == "complete" for kind in own):
-        return StageCompleteness(stage=stage, state="complete")
-    if failure := state.failures.get(stage):
+def _stage(stage: str, state: InsightState, lineage: Lineage, ended: bool) -> StageCompleteness:
+    mended = any(
+        lineage.get(kind, ())[-1:] == (stage,)
+        and state.evidence.get(kind) == "complete"
+        and _is_of_this_hearing(kind, state)
+        for kind in _PER_CALL
+    )
+    if not mended and (failure := state.failures.get(stage)):
         reason = privacy.without(failure.reason, state.names, state.call_id)
         return StageCompleteness(stage=stage, state="failed", reason=reason)
     proven = _proven(stage, state, lineage)
-    if proven != "complete" and state.ended_at_ms is not None and (cause := _cause(stage, state, lineage)):
+    if proven == "complete":
+        return StageCompleteness(stage=stage, state="complete")
+    if ended and (cause := _cause(stage, state, lineage)):
         return StageCompleteness(stage=stage, state="failed", reason=f"{cause} failed")
+    if given_up(state):
+        return StageCompleteness(stage=stage, state="failed", reason=NOTHING_CAME)
     return StageCompleteness(stage=stage, state=proven)
 
 
@@ -49,12 +59,51 @@ def _proven(stage: str, state: InsightState, lineage: Lineage) -> StageState:
     Farther ones prove it too, but if they overtake the nearer on their way here, the insight would be complete without
     its last turns. They count only where the nearer ones failed and may never come.
     """
+    if _is_above_silence(stage, state, lineage):
+        return "complete"
     below = {kind: path for kind, path in lineage.items() if stage in path}
     shortest = min((len(path) for path in below.values()), default=0)
     nearest = {kind for kind, path in below.items() if len(path) == shortest}
     broken = any(below[kind][-1] in state.failures for kind in nearest)
-    proofs = (state.evidence.get(kind, "waiting") for kind in below if broken or kind in nearest)
+    proofs = (_proof(kind, path, state) for kind, path in below.items() if broken or kind in nearest)
     return max(proofs, key=_RANK.__getitem__, default="waiting")
+
+
+def _is_above_silence(stage: str, state: InsightState, lineage: Lineage) -> bool:
+    return any(
+        stage in path[: path.index(silent)]
+        for silent, silence in state.silences.items()
+        if silence.since_ms is not None
+        for path in lineage.values()
+        if silent in path
+    )
+
+
+def _proof(kind: str, path: Sequence[str], state: InsightState) -> StageState:
+    """What has come of a kind proves; of a call that went on after a silence, only what came for its new end."""
+    known = state.evidence.get(kind, "waiting")
+    if known != "complete":
+        return known
+    newest = _newest(kind, state)
+    if newest is not None:
+        return "complete" if newest.complete and _is_of_this_hearing(kind, state) else "partial"
+    reopened = sum(silence.reopened for stage, silence in state.silences.items() if stage in path)
+    return "complete" if max(state.ends, 1) > reopened else "partial"
+
+
+def _newest(kind: str, state: InsightState) -> Classification | QaEvaluation | CallSummary | None:
+    newest: dict[str, Classification | QaEvaluation | CallSummary | None] = {
+        "Classification": state.classification,
+        "QaEvaluation": state.qa,
+        "CallSummary": state.summary,
+    }
+    return newest.get(kind)
+
+
+def _is_of_this_hearing(kind: str, state: InsightState) -> bool:
+    """Whether the newest result of a kind rests on the hearing that the insight shows, or on a later one."""
+    newest = _newest(kind, state)
+    return newest is not None and newest.hearing >= state.hearing
 
 
 def _cause(stage: str, state: InsightState, lineage: Lineage) -> str | None:
@@ -70,18 +119,3 @@ def _cause(stage: str, state: InsightState, lineage: Lineage) -> str | None:
                 if failure and (failure.scope or ("call" if above == path[0] else "event")) == "call":
                     return above
     return None
-
-
-def lineage(topology: Topology, group: Group) -> Lineage:
-    """The lineage of the group's inputs, from the graph."""
-
-    def path(topic: str) -> dict[str, None]:
-        found: dict[str, None] = {}
-        for writer in topology.groups.values():
-            if topic in writer.outputs:
-                for above in writer.inputs:
-                    found |= path(above)
-                found[writer.name] = None
-        return found
-
-    return {topology.topic(topic).schema: tuple(path(topic)) for topic in group.inputs}

@@ -11,25 +11,27 @@ from typing import assert_never
 
 from callbus.ids import event_id
 from consumers.insights import privacy
-from consumers.insights.completeness import Lineage, completeness, is_complete
-from consumers.insights.state import Failure, InsightState
+from consumers.insights.completeness import completeness, is_complete
+from consumers.insights.hearings import counted, ended, supersedes
+from consumers.insights.lineage import Lineage
+from consumers.insights.silence import ending, given_up, told
+from consumers.insights.state import GROUP, Failure, InsightState
+from consumers.insights.telling import alerts, people, summary
 from schemas.records import (
+    Alert,
     CallEvent,
     CallInsight,
+    CallSummary,
     Classification,
-    EntityMention,
     Provenance,
     QaEvaluation,
     StageState,
     UtteranceEntities,
 )
 
-GROUP = "insights"
-VERSION = "1"  # of the join: raise it when the same inputs give another insight
+VERSION = "2"  # of the join: raise it when the same inputs give another insight
 
-Input = CallEvent | UtteranceEntities | Classification | QaEvaluation
-
-_TURNS = ("speech", "message", "unknown")  # a gap and the end are not turns
+Input = CallEvent | UtteranceEntities | Classification | QaEvaluation | CallSummary | Alert
 
 
 def fold(state: InsightState, event: Input) -> InsightState:
@@ -43,6 +45,10 @@ def fold(state: InsightState, event: Input) -> InsightState:
             after = _classification(state, event)
         case QaEvaluation():
             after = _qa(state, event)
+        case CallSummary():
+            after = _summary(state, event)
+        case Alert():
+            after = _alert(state, event)
         case _:
             assert_never(event)
     return replace(after, at_ms=max(state.at_ms, event.at_ms)) if shows_more(state, after) else after
@@ -56,18 +62,25 @@ def shows_more(before: InsightState, after: InsightState) -> bool:
 def insight(state: InsightState, lineage: Lineage) -> CallInsight:
     """What is known of the call. Its `event_id` follows from what it came from, whatever the order of arrival."""
     judged, qa = state.classification, state.qa
-    results = (result.event_id for result in (judged, qa) if result)
-    origins = (*state.life, *((state.entities_id,) if state.entities_id else ()), *results)
+    results = [result.event_id for result in (judged, qa, state.summary) if result]
+    raised = [state.alerts[matter].event_id for matter in sorted(state.alerts)]
+    origins = (*state.life, *((state.entities_id,) if state.entities_id else ()), *results, *raised)
+    ended_at_ms, interrupted = ending(state, lineage)
     stages = completeness(state, lineage)
     return CallInsight(
         event_id=event_id(state.call_id, GROUP, "\x1e".join(origins), "join", VERSION),
         call_id=state.call_id,
         at_ms=state.at_ms,
         revision=state.revision,
-        complete=is_complete(state, stages),
+        complete=ended_at_ms is not None and is_complete(stages),
         medium=state.medium,
         started_at_ms=state.started_at_ms,
-        ended_at_ms=state.ended_at_ms,
+        ended_at_ms=ended_at_ms,
+        interrupted=interrupted,
+        mode=state.mode,
+        hearing=state.hearing,
+        supersedes=supersedes(state),
+        changes=judged.changes if judged and judged.hearing == state.hearing else None,
         turns=state.turns,
         languages=state.languages,
         entities=tuple(
@@ -80,22 +93,35 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         qa_heads=qa.heads if qa else (),
         qa_overall=qa.overall if qa else None,
         qa_grade=qa.grade if qa else "",
+        alerts=alerts(state),
+        summary=summary(state),
+        people=people(state),
         completeness=stages,
         provenance=Provenance(stage=GROUP, model="join", model_version=VERSION, origin_ids=origins),
     )
 
 
+def is_open(state: InsightState, lineage: Lineage) -> bool:
+    """Whether something of the call is still waited for."""
+    ended = ending(state, lineage)[0] is not None
+    return not given_up(state) and not (ended and is_complete(completeness(state, lineage)))
+
+
 def _shown(state: InsightState) -> InsightState:
     """The state without its bookkeeping, and without what only tells one result from the next."""
-    judged, qa = state.classification, state.qa
+    judged, qa, told_of = state.classification, state.qa, state.summary
     return replace(
         state,
         at_ms=0,
         seen=(),
         life=(),
         entities_id=None,
+        heard_ms=0,
+        failures={stage: replace(failure, events=()) for stage, failure in state.failures.items()},
+        aside={},
         classification=judged and replace(judged, event_id="", at_ms=0, document_id="", revision=0),
         qa=qa and replace(qa, event_id="", at_ms=0, document_id="", revision=0),
+        summary=told_of and replace(told_of, event_id="", at_ms=0, document_id="", revision=0),
     )
 
 
@@ -106,11 +132,18 @@ def _life(state: InsightState, event: CallEvent) -> InsightState:
     after = replace(state, medium=medium)
     match event.type:
         case "started":
-            after = replace(after, started_at_ms=min(event.at_ms, state.started_at_ms or event.at_ms))
+            started_at_ms = min(event.at_ms, state.started_at_ms or event.at_ms)
+            after = replace(after, started_at_ms=started_at_ms, mode=event.attributes.get("mode", state.mode))
         case "ended":
             after = replace(after, ended_at_ms=max(event.at_ms, state.ended_at_ms or event.at_ms))
         case "failed":
             after = replace(after, failures=_failures(state.failures, event))
+        case "mended":
+            after = replace(after, failures=_mended(state.failures, event))
+        case "interrupted" | "reopened":
+            after = told(after, event)
+            if after.silences == state.silences:
+                return state
         case "held" | "resumed" | "unknown":
             return after
         case _:
@@ -124,39 +157,40 @@ def _failures(known: Mapping[str, Failure], event: CallEvent) -> Mapping[str, Fa
     scope = event.attributes.get("scope", "")
     before = known.get(stage)
     if before is None:
-        return {**known, stage: Failure(reason=privacy.masked(event.reason or "no reason given"), scope=scope)}
-    return {**known, stage: replace(before, scope="call")} if scope == "call" else known
+        reason = privacy.masked(event.reason or "no reason given")
+        return {**known, stage: Failure(reason=reason, scope=scope, events=(event.event_id,))}
+    scope = "call" if scope == "call" else before.scope
+    return {**known, stage: replace(before, scope=scope, events=(*before.events, event.event_id))}
+
+
+def _mended(known: Mapping[str, Failure], event: CallEvent) -> Mapping[str, Failure]:
+    """The failures without the one that was sent back and worked on; a stage with none left has not failed."""
+    stage = event.stage or event.source
+    before, failed = known.get(stage), event.attributes.get("failed", "")
+    if before is None or failed not in before.events:
+        return known
+    left = tuple(one for one in before.events if one != failed)
+    if left:
+        return {**known, stage: replace(before, events=left)}
+    return {name: failure for name, failure in known.items() if name != stage}
 
 
 def _utterance(state: InsightState, event: UtteranceEntities) -> InsightState:
     key = privacy.digest(event.utterance_id, state.call_id)
     if key in state.seen:
         return state
-    is_turn = event.kind in _TURNS
-    language = event.source_language
-    new_language = is_turn and language and language not in state.languages
     names = set(state.names).union(
         *(privacy.word_digests(entity.text, state.call_id) for entity in event.entities if entity.placeholder)
     )
-    return replace(
+    state = replace(
         state,
         seen=(*state.seen, key),
-        turns=state.turns + is_turn,
-        languages=(*state.languages, language) if new_language else state.languages,
-        mentions=_mentions(state.mentions, event),
         names=tuple(sorted(names)),
         evidence=_evidence(state.evidence, event, event.kind == "end"),
+        ends=state.ends + (event.kind == "end"),
         entities_id=event.event_id,
     )
-
-
-def _mentions(known: tuple[EntityMention, ...], event: UtteranceEntities) -> tuple[EntityMention, ...]:
-    """The mentions with this utterance's: by placeholder where the label is personal, else by the text."""
-    counts = {(mention.label, mention.text): mention.mentions for mention in known}
-    for entity in event.entities:
-        key = (entity.label, entity.placeholder or entity.text)
-        counts[key] = counts.get(key, 0) + 1
-    return tuple(EntityMention(label=label, text=text, mentions=n) for (label, text), n in counts.items())
+    return ended(state, event) if event.kind == "end" else counted(state, event)
 
 
 def _classification(state: InsightState, event: Classification) -> InsightState:
@@ -169,6 +203,20 @@ def _qa(state: InsightState, event: QaEvaluation) -> InsightState:
     if state.qa and event.revision <= state.qa.revision:
         return state
     return replace(state, qa=replace(event, criteria=()), evidence=_evidence(state.evidence, event, event.complete))
+
+
+def _summary(state: InsightState, event: CallSummary) -> InsightState:
+    if state.summary and event.revision <= state.summary.revision:
+        return state
+    return replace(state, summary=event, evidence=_evidence(state.evidence, event, event.complete))
+
+
+def _alert(state: InsightState, event: Alert) -> InsightState:
+    """The highest revision of a matter stands. That one came proves nothing of how far its stage is."""
+    known = state.alerts.get(event.matter)
+    if known and event.revision <= known.revision:
+        return state
+    return replace(state, alerts={**state.alerts, event.matter: event})
 
 
 def _evidence(known: Mapping[str, StageState], event: Input, complete: bool) -> Mapping[str, StageState]:

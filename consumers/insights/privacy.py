@@ -32,8 +32,9 @@ def digest(text: str, key: str) -> str:
 
 
 def word_digests(text: str, call_id: str) -> set[str]:
-    """The digests of the telling words of a personal particular."""
-    return {digest(word, call_id) for word in _WORD.findall(text.casefold()) if word not in _COMMON}
+    """The digests of the telling words of a personal particular; a single letter tells nothing."""
+    words = (word for word in _WORD.findall(text.casefold()) if len(word) > 1)
+    return {digest(word, call_id) for word in words if word not in _COMMON}
 
 
 def masked(reason: str) -> str:

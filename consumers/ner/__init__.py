@@ -3,14 +3,17 @@
 An utterance is read three ways: by a general model (spaCy, under Presidio), by word lists of the helpline's countries,
 and by what stands around a name when people speak. Spoken numbers are read as digits first. What was found once in a
 call is found again in every later utterance of it, and one person keeps one placeholder through the call: that is what
-the group remembers (`RedactionState`). Utterances of one call that come together also learn from the later of them.
+the group remembers (`RedactionState`) until the call ends; if silence ended it, until nothing has come of it for long.
+A call that is heard again is one call: who had a placeholder in the first hearing keeps it in the second, and only the
+end of the last hearing lets it be forgotten.
+Utterances of one call that come together also learn from the later of them.
 
 Rather too much is masked than too little: a run of digits that nothing recognises, a dictated fragment of a number, an
 unknown word with a capital are all masked.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +23,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from callbus.consumer import CallResult, CallSlice, Settings
 from callbus.errors import Reject, TopologyError
 from callbus.ids import event_id
-from consumers.ner.cues import NAME_AGAIN, could_be_name
-from consumers.ner.expecting import answers, expected_after
+from consumers.ner.cues import NAME_AGAIN
+from consumers.ner.expecting import answers, default_number, expected_after
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading, read
 from consumers.ner.register import Register
 from consumers.ner.spans import resolve
-from consumers.ner.words import Span, Word
+from consumers.ner.words import Span, Word, could_be_name
 from schemas.records import Entity, Provenance, RedactionState, Translation, UtteranceEntities
 
 if TYPE_CHECKING:
@@ -115,7 +118,7 @@ class Ner:
         drafts: Sequence[_Draft],
         found: Sequence[tuple[list[Word], list[Span]]],
     ) -> CallResult[Translation, RedactionState]:
-        register = Register(call.state.placeholders if call.state else ())
+        register = Register(call.state.placeholders if call.state else (), self._gazetteer.names)
         finds = [
             [*spans, *answers(draft.reading, words, draft.expecting, self._gazetteer)]
             for draft, (words, spans) in zip(drafts, found, strict=True)
@@ -132,11 +135,13 @@ class Ner:
             self._event(draft, [*spans, *_again(words, names, self._gazetteer)], register)
             for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
         ]
-        expecting = drafts[-1].expecting_next if drafts else call.state.expecting if call.state else ()
-        state = RedactionState(call_id=call.call_id, placeholders=register.given, expecting=expecting)
+        before = call.state or RedactionState(call_id=call.call_id, placeholders=(), expecting=())
+        state = replace(before, placeholders=register.given)
+        if drafts:
+            state = replace(state, expecting=drafts[-1].expecting_next, revision=drafts[-1].event.revision)
         return CallResult(
             events=events,
-            state=None if any(event.kind == "end" for event in call.events) else state,
+            state=None if _is_over(call) else state,
             rejected=[(event, _too_long(event)) for event in call.events if len(event.text) > _LONGEST_TEXT],
         )
 
@@ -145,7 +150,7 @@ class Ner:
         entities = []
         redacted: list[str] = []
         position = 0
-        for span in resolve(finds, reading, _default_number(draft)):
+        for span in resolve(finds, reading, default_number(reading, draft.expecting)):
             start, end = reading.origin(span.start, span.end)
             personal = span.label in self._personal
             placeholder = register.placeholder(span.label, reading.text[span.start : span.end]) if personal else ""
@@ -178,6 +183,8 @@ class Ner:
             text=event.text,
             redacted_text="".join(redacted),
             entities=tuple(entities),
+            interrupted=event.interrupted,
+            revision=event.revision,
             provenance=Provenance(
                 stage=self._settings.group,
                 model=model.name,
@@ -188,14 +195,26 @@ class Ner:
 
 
 def _drafts(call: CallSlice[Translation, RedactionState]) -> Iterator[_Draft]:
-    expecting = call.state.expecting if call.state else ()
+    expecting, revision = (call.state.expecting, call.state.revision) if call.state else ((), 1)
     for event in call.events:
         if len(event.text) > _LONGEST_TEXT:
             continue
+        if event.revision != revision:  # what one hearing asked for, another does not answer
+            expecting, revision = (), event.revision
         reading = read(event.text, dictating=not _NUMBERS.isdisjoint(expecting))
         following = expected_after(event.text, reading, expecting)
         yield _Draft(event, reading, expecting, following)
         expecting = following
+
+
+def _is_over(call: CallSlice[Translation, RedactionState]) -> bool:
+    """Whether its names need be remembered no more.
+
+    Who comes late to an end by silence keeps his placeholder, and who is heard again too.
+    """
+    return call.silent or any(
+        event.kind == "end" and not event.interrupted and not event.heard_again for event in call.events
+    )
 
 
 def _too_long(event: Translation) -> Reject:
@@ -212,13 +231,6 @@ def _again(words: Sequence[Word], names: frozenset[str] | set[str], gazetteer: G
             continue
         if not names.isdisjoint((word.fold, word.fold.removesuffix("s"))):
             yield Span(word.start, word.end, "NAME", NAME_AGAIN)
-
-
-def _default_number(draft: _Draft) -> str:
-    """What to call digits that no recogniser knows."""
-    dictated = "PHONE_NUMBER" in draft.expecting
-    digits = [draft.reading.text[start:end] for start, end in draft.reading.numbers]
-    return "PHONE_NUMBER" if dictated or any(text[0] in "0+" for text in digits) else "ID_NUMBER"
 
 
 def _personal(path: Path) -> frozenset[str]:

@@ -17,9 +17,9 @@ from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
 
 from callbus.errors import ModelError
-from consumers.ner import cues
+from consumers.ner import ages, cues, dates
 from consumers.ner.gazetteer import Gazetteer, fold
-from consumers.ner.words import COUNT, Grammar, Span, Word, covered, split
+from consumers.ner.words import Grammar, Span, Word, could_be_name, covered, split
 
 # The one table between the model's labels (OntoNotes) and ours; what it lacks is ignored. DATE and TIME are ignored on
 # purpose: spaCy takes phone numbers and ages for dates.
@@ -32,35 +32,29 @@ MODEL_LABELS = {
 }
 _MODEL_SCORE = 0.55  # below every cue and the gazetteer, above a bare capital
 _LEAST_SCORE = 0.4
+_LONGEST_PART = 3  # characters: the tagger takes unknown names for small words too, the "nt" of "dont" is one
+# English, but neither among spaCy's stop words nor in WordNet.
+# fmt: off
+_SMALL_WORDS = frozenset((
+    "shall", "ought", "theirs", "ours", "hers", "whilst", "versus", "unto", "amongst", "amid", "despite",
+    "unlike", "whoever", "whomever", "whichever", "whatsoever", "themself", "oneself", "lest", "albeit",
+    "per", "via", "til", "ain", "others", "whose", "towards", "anybody", "everybody", "somebody", "nobody",
+))
+# fmt: on
 _PREFIXES = frozenset({"anti", "co", "ex", "inter", "mid", "multi", "non", "pre", "pro", "re", "semi", "sub"})
 
-_MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
-_CLEAR_MONTH = "january|february|april|june|july|september|october|november|december"
-_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_NUMBER_WORD = (
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|seventy"
+    r"|eighty|ninety|\d+)"
+)
 _PATTERNS: tuple[tuple[str, float, str], ...] = (
-    ("AGE", 0.9, rf"\b{COUNT}(?: and a half)?[ -](?:years?|yrs?|months?)[ -](?:old|of age)\b"),
-    ("AGE", 0.9, rf"(?<=\b(?:aged?|age is|age of|aged about|turn(?:ed|ing|s)) ){COUNT}\b(?! of\b)"),
-    (
-        "AGE",
-        0.85,
-        r"(?<=\b(?:i am|i'm|im|(?!it|that|this|there|which|what|number|time|here|total|one)\w+ (?:is|was)|s?he's)"
-        rf" (?:(?:only|just|about|now|almost|nearly|around) )?){COUNT}(?: years)?\b(?!['\u2019-])"
-        r"(?! (?:of|hundred|thousand|years?|months?|weeks?|days?|hours?|minutes?|times?|people|persons|children|kids"
-        r"|boys|girls|men|women|sons|daughters|brothers|sisters|siblings|shillings|percent|kilomet|miles|met|am\b|pm\b|more"
-        r"|o'clock|or|to|who|that|left|others))",
-    ),
-    ("DATE", 0.85, r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|yesterday)\b"),
-    ("DATE", 0.85, rf"\b(?:{_CLEAR_MONTH})\b"),
-    ("DATE", 0.9, rf"\b(?:{_DAY}(?: of)? (?:{_MONTH})|(?:{_MONTH}) {_DAY})(?:,? (?:19|20)\d\d)?\b(?!\d)"),
-    (
-        "DATE",
-        0.86,
-        r"(?<=\b(?:in|since|last|next|until|from|by) )(?:march|may|august)\b(?! (?:be|i|have|not)\b)",
-    ),
-    ("DATE", 0.9, r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{1,2}-\d{1,2})\b"),
-    ("DATE", 0.85, r"(?<=\b(?:in|since|year) )(?:19|20)\d\d\b"),
     ("EMAIL", 0.95, r"\b[\w.+-]+ ?@ ?[\w-]+(?:\.[\w-]+)+\b"),
-    ("EMAIL", 0.95, r"\b(?:[\w+-]+(?: (?:dot|underscore|dash) |\.))*[\w+-]+ at [\w-]+(?: dot [\w-]+)+\b"),
+    (
+        "EMAIL",
+        0.95,
+        rf"\b[\w+-]+(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
+        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot [\w-]+)+|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
+    ),
     (
         "ID_NUMBER",
         0.9,
@@ -132,7 +126,15 @@ class Analysis:
             words = split(text, self._grammar(artifacts.tokens))
             results = self._analyzer.analyze(text, "en", nlp_artifacts=artifacts)
             spans = [span for result in results if (span := self._checked(result, words))]
-            found.append((words, [*spans, *cues.find(text, words, self._gazetteer)]))
+            spans += cues.find(text, words, self._gazetteer)
+            places = [span for span in spans if span.label == "LOCATION" and span.score > _MODEL_SCORE]
+            people = [
+                span
+                for span in spans
+                if span.label == "NAME"
+                and not any(span.start < place.end and place.start < span.end for place in places)
+            ]
+            found.append((words, [*spans, *dates.find(text), *ages.find(text, people)]))
         return found
 
     def _checked(self, result: RecognizerResult, words: Sequence[Word]) -> Span | None:
@@ -142,12 +144,18 @@ class Analysis:
             return Span(start, end, label, min(1.0, result.score))
         inside = covered(words, start, end)
         if label == "ORGANIZATION":  # an unknown word alone is rather a name than a firm
-            named = any(word.known or word.text.isupper() for word in inside)
+            named = any(word.known or word.text.isupper() for word in inside) and not all(
+                word.fold in self._gazetteer.never_names or (word.known and not word.capital) for word in inside
+            )
             return Span(start, end, label, result.score) if named else None
-        while inside and not cues.could_be_name(inside[0], self._gazetteer):
+        while inside and not could_be_name(inside[0], self._gazetteer):
             inside.pop(0)
-        while inside and not cues.could_be_name(inside[-1], self._gazetteer):
+        while inside and not could_be_name(inside[-1], self._gazetteer):
             inside.pop()
+        if label == "NAME" and all(
+            word.opens and word.known and not self._gazetteer.is_name(word.fold) for word in inside
+        ):
+            return None  # "Calm, actually."
         return Span(inside[0].start, inside[-1].end, label, result.score) if inside else None
 
     def _grammar(self, doc: Any) -> Grammar:
@@ -160,7 +168,12 @@ class Analysis:
             return (
                 token.is_stop
                 or token.lower_ in _PREFIXES
-                or token.pos_ in ("PRON", "DET", "ADP", "AUX", "CCONJ", "SCONJ", "PART", "INTJ", "NUM", "PUNCT")
+                or token.pos_ in ("NUM", "PUNCT")
+                or (
+                    len(token) <= _LONGEST_PART
+                    and token.pos_ in ("PRON", "DET", "ADP", "AUX", "CCONJ", "SCONJ", "PART")
+                )
+                or token.lower_ in _SMALL_WORDS
                 or self._english(fold(token.text))
             )
 

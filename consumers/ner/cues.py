@@ -1,4 +1,4 @@
-"""Names, places and landmarks by the words around them and the gazetteer: what a general model misses.
+"""Names and places by the words around them and the gazetteer: what a general model misses.
 
 It is trained on newspapers; a call is lower case, unpunctuated, and full of names that it never saw. Pure functions
 over `Word`s. They lean towards finding too much, for what is not found stays in clear.
@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from consumers.ner import sites
 from consumers.ner.gazetteer import Gazetteer
-from consumers.ner.words import Span, Word
+from consumers.ner.words import COUNT, Span, Word, could_be_name
 
 # The scores decide between overlapping finds (see spans.resolve), so they are in order of how much a cue says.
-PLACE_CALLED, NAME_CALLED, LANDMARK, PLACE, NAME_AGAIN, NAME, NAME_BY_CAPITAL = 0.97, 0.95, 0.92, 0.9, 0.87, 0.85, 0.8
+PLACE_CALLED, NAME_CALLED, PLACE, NAME_AGAIN, NAME, NAME_BY_CAPITAL = 0.97, 0.95, 0.9, 0.87, 0.85, 0.8
 PLACE_BY_CUE, NAME_BY_GRAMMAR, PLACE_BY_PREPOSITION, UNLISTED = 0.7, 0.65, 0.6, 0.5
 
 _NAME_IS = re.compile(
@@ -37,30 +38,41 @@ _PLACE_CALLED = re.compile(
 )
 _LIVES = re.compile(
     r"\b(?:call(?:ing)? (?:from|for)|(?:com(?:e|es|ing)|came|am|is|are|moved|travel?led|r[au]n) from"
+    r"|(?:moved?|travel(?:l?ed)?) to"
     r"|(?:liv(?:e|es|ed|ing)|stay(?:s|ed|ing)?|resid(?:e|es|ing)|born|based) (?:in|at|near))\s+",
     re.IGNORECASE,
 )
-_NEAR = re.compile(
-    r"\b(?:near|nearby|behind|opposite|next to|beside|across from|in front of|(?:not far|far) from|close to"
-    r"|adjacent to)\s+",
+# "house number five", "door 12", "plot forty two", "twenty three Kolobe Street": where somebody lives to the door.
+_NUMBER = rf"(?:{COUNT}|\d+)(?: ?[a-z]\b)?"
+_ADDRESS = re.compile(
+    rf"(?:\b[a-z] {_NUMBER} )?\b(?:house|door|flat|plot|block|stand|erf|unit|apartment|hse|area|section|phase"
+    rf"|extension)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"
+    r"(?! (?:hours?|minutes|people|times|days?|weeks?|months?|years?|or)\b)",
+    re.IGNORECASE,
+)
+_STREET = re.compile(
+    rf"\b{_NUMBER},? (?:(?-i:[A-Z])[\w']+ ){{1,3}}(?:street|road|avenue|drive|lane|close|crescent)\b"
+    r"|\b(?!(?:the|a|an|this|that|which|what|our|my|your|his|her|their|on|in|to|from|main|every|any|one|no|side)\b)"
+    r"(?-i:[A-Z])[\w']+ (?:street|road|avenue|crescent)\b"
+    rf"|\b{_NUMBER} (?!more|minutes|hours|times|on|in|of|along|down|by|metres|meters|kilometres|kilometers)\w+"
+    r"(?: \w+)? (?:street|avenue)\b",
     re.IGNORECASE,
 )
 _PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
 _PREPOSITIONS = _PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
-# fmt: off
-_QUALIFIERS = frozenset((
-    "primary", "secondary", "high", "boys", "girls", "mixed", "day", "boarding", "nursery", "junior", "senior",
-    "police", "bus", "railway", "train", "district", "general", "referral", "level", "trading", "catholic", "health",
-    "market", "shopping", "fish", "petrol", "filling", "gas", "fire", "old", "new",
-))
-# fmt: on
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
+_POSSESSIVES = frozenset({"my", "your", "his", "her", "our", "their", "the", "a"})
 _DETERMINERS = frozenset(
     {"a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "some", "no"}
 )
 _PARTICLES = frozenset({"wa", "bin", "binti", "bint", "ole", "arap", "van", "de", "da", "dos", "do", "la", "el", "al"})
+_ADDRESSED = frozenset(
+    {"mr", "mrs", "ms", "miss", "mister", "dr", "madam", "madame", "ntate", "mme", "chief", "pastor", "officer"}
+)
+_MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
+_INTRODUCED = frozenset({"from", "calling", "speaking"})
+_SHORTENED = frozenset({"im", "ive", "hes", "shes", "its", "thats", "theyre", "youre", "weve"})
 _LONGEST_NAME = 4
-_LONGEST_LANDMARK = 6
 
 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
@@ -70,23 +82,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
         *listed,
         *_names(text, words, gazetteer, listed),
         *_places(text, words, gazetteer),
-        *_landmarks(text, words, gazetteer, listed),
+        *sites.find(text, words, gazetteer, {span.start for span in listed}),
+        *(Span(*match.span(), "LOCATION", PLACE_CALLED) for cue in (_ADDRESS, _STREET) for match in cue.finditer(text)),
     ]
-
-
-def could_be_name(word: Word, gazetteer: Gazetteer) -> bool:
-    """Whether a word that stands where a name stands can be one."""
-    if (
-        not {word.fold, word.fold.removesuffix("s")}.isdisjoint(gazetteer.never_names)
-        or word.fold in gazetteer.peoples
-        or word.text.isdecimal()
-    ):
-        return False
-    if word.function and not (word.capital and word.fold in gazetteer.ordinary_names):
-        return False
-    return (
-        word.fold in gazetteer.names or word.fold in gazetteer.ordinary_names or word.capital or not word.known
-    ) and len(word.text) > 1
 
 
 def _listed(words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
@@ -116,8 +114,17 @@ def _names(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Seque
         if not score:
             at += 1
             continue
-        at = last = _name_end(words, at, gazetteer, places)
-        yield Span(word.start, words[at - 1].end, "NAME", score)
+        first = _with_address(words, at, gazetteer)
+        at = last = _name_end(words, at, gazetteer, places, cue.called or cue.said)
+        yield Span(words[first].start, words[at - 1].end, "NAME", score)
+
+
+def _with_address(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int:
+    """Where the name begins with its form of address: "Mama Ineza" is what she is called, "my mama Ineza" is not."""
+    before = words[at - 1] if at and words[at].joined else None
+    if before is None or before.fold not in gazetteer.forms_of_address or before.end + 1 != words[at].start:
+        return at
+    return at if at > 1 and before.joined and words[at - 2].fold in _POSSESSIVES else at - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +144,16 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     listed, ordinary = word.fold in gazetteer.names, word.fold in gazetteer.ordinary_names
     if cue.called and ordinary and (after is None or after.function):  # "my name is will and …"
         return NAME_CALLED
+    titled = before in gazetteer.titles and words[at - 1].end + 1 == word.start  # not "the officer's answer"
+    addressed = titled and before in _ADDRESSED
+    if word.fold in gazetteer.surnames and (addressed or (word.capital and (titled or cue.called or cue.said))):
+        return NAME_CALLED  # "Mr Zulu"
+    if cue.said and ordinary and after and after.fold in _INTRODUCED:  # "i am happiness from singida"
+        return NAME
+    if titled and before in _MISTERS and not word.function and word.fold not in gazetteer.never_names:  # "mr stone"
+        return NAME_CALLED
     if not could_be_name(word, gazetteer):
         return 0.0
-    titled = before in gazetteer.titles and words[at - 1].end + 1 == word.start  # not "the officer's answer"
     capital = word.capital and not word.opens
     rules = (
         (NAME_CALLED, cue.called),
@@ -155,8 +169,11 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     return next((score for score, holds in rules if holds), 0.0)
 
 
-def _name_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, places: set[int]) -> int:
-    """One past the last word of the name that begins at `at`: surnames follow without a comma."""
+def _name_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, places: set[int], introduced: bool) -> int:
+    """One past the last word of the name that begins at `at`: surnames follow without a comma.
+
+    `introduced` says that it follows "I am" or "my name is": then "akello grace" has two names in lower case as well.
+    """
     end = at + 1
     for index in range(at + 1, min(at + _LONGEST_NAME, len(words))):
         word = words[index]
@@ -164,7 +181,12 @@ def _name_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, places: set[
             break
         if word.fold in _PARTICLES:
             continue
-        lower = not word.capital and (word.fold in gazetteer.ordinary_names or word.function)
+        if word.capital and word.fold in gazetteer.surnames:
+            end = index + 1
+            continue
+        after = words[index + 1] if index + 1 < len(words) and words[index + 1].joined else None
+        last = introduced and not word.function and (after is None or after.function or after.fold in _SHORTENED)
+        lower = not word.capital and (word.function or (word.fold in gazetteer.ordinary_names and not last))
         if lower or not could_be_name(word, gazetteer) or (word.capital and word.known and not word.proper):
             break
         end = index + 1
@@ -179,12 +201,12 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
             continue
         capital = word.capital and not word.opens
         before = words[at - 1].fold if at and word.joined else ""
-        after = words[at + 1].fold if at + 1 < len(words) and words[at + 1].joined else ""
         foreign = not word.known and word.fold not in gazetteer.names
         ordinary = word.fold in gazetteer.ordinary_places
         rules = (
             (PLACE_CALLED, word.start in called),
-            (PLACE, after in gazetteer.place_kinds and before not in _LINKS and (foreign or capital)),
+            (PLACE, _is_kind(words, at + 1, gazetteer) and before not in _LINKS and (foreign or capital)),
+            (PLACE, ordinary and capital and (before in _PREPOSITIONS_OF_PLACE or word.start in lived)),
             (PLACE_BY_CUE, word.start in lived and (foreign or ordinary)),
             (PLACE_BY_CUE, ordinary and capital and before in _PREPOSITIONS),
             (PLACE_BY_PREPOSITION, foreign and before in (_PREPOSITIONS if capital else _PREPOSITIONS_OF_PLACE)),
@@ -197,41 +219,12 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
             yield Span(word.start, words[end - 1].end, "LOCATION", score)
 
 
-def _landmarks(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequence[Span]) -> Iterator[Span]:
-    near = _after(_NEAR, text)
-    places = {span.start for span in listed}
-    for at, word in enumerate(words):
-        if word.start in near and (end := _landmark_end(words, at, gazetteer)):
-            yield Span(word.start, words[end].end, "LANDMARK", LANDMARK)
-        if word.fold not in gazetteer.landmark_kinds:
-            continue
-        first, named = at, False
-        while first and words[first].joined and at - first < _LONGEST_LANDMARK:
-            before = words[first - 1]
-            own = before.start in places or (
-                could_be_name(before, gazetteer) and before.fold not in gazetteer.ordinary_names and not before.opens
-            )
-            if not own and not (before.fold in _QUALIFIERS or (before.capital and not before.opens)):
-                break
-            named = named or own
-            first -= 1
-        if named:
-            yield Span(words[first].start, word.end, "LANDMARK", LANDMARK)
-
-
-def _landmark_end(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int:
-    """The last word of "the old railway station" that begins at `at`; 0 if it is nothing of the kind."""
-    end = 0
-    for index in range(at, min(at + _LONGEST_LANDMARK, len(words))):
-        word = words[index]
-        if index > at and (not word.joined or (word.function and word.fold not in _LINKS)):
-            break
-        if word.fold in gazetteer.landmark_kinds:
-            more = any(other.fold not in _LINKS for other in words[at:index])
-            end = index if more or word.fold not in gazetteer.common_landmarks else end
-        elif end:
-            break
-    return end
+def _is_kind(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
+    """Whether "county", "trading centre", "sub county" … begins at `at`."""
+    if at >= len(words) or not words[at].joined:
+        return False
+    two = " ".join(word.fold for word in words[at : at + 2])
+    return words[at].fold in gazetteer.place_kinds or two in gazetteer.place_kinds
 
 
 def _after(cue: re.Pattern[str], text: str) -> set[int]:

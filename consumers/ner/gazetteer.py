@@ -1,5 +1,6 @@
 """The word lists of domain/gazetteer: names and places of the helplines' countries, and the words around them."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,16 @@ class _Cues(_File):
     landmark_kinds: list[str]
     common_landmarks: list[str]
     organizations: list[str]
+    forms_of_address: list[str]
+    institution_kinds: list[str]
+    fixed_landmarks: list[str]
+    landmark_names: list[str]
+    office_matters: list[str]
+    office_kinds: list[str]
+
+
+class _LocalWords(_File):
+    words: dict[str, list[str]]
 
 
 class IdNumber(_File):
@@ -74,27 +85,45 @@ class Gazetteer:
     landmark_kinds: frozenset[str]
     common_landmarks: frozenset[str]
     id_numbers: tuple[IdNumber, ...]
+    surnames: frozenset[str]  # ordinary names that are a people's name too
+    forms_of_address: frozenset[str]
+    institution_kinds: frozenset[str]  # of one to three words
+    fixed_landmarks: frozenset[str]
+    landmark_names: frozenset[str]
+    offices: re.Pattern[str]
 
     @classmethod
     def read(cls, folder: Path) -> "Gazetteer":
-        """Read the four files of `folder`; TopologyError names the file and the fault."""
+        """Read the five files of `folder`; TopologyError names the file and the fault."""
         names = _read(folder / "names.yaml", _Names)
         places = _read(folder / "places.yaml", _Places)
         cues = _read(folder / "cues.yaml", _Cues)
+        local = _read(folder / "local_words.yaml", _LocalWords)
+        ordinary_names, peoples = _words(names.ordinary), _words(cues.peoples)
         return cls(
             names=_words(_flat(names.names)),
-            ordinary_names=_words(names.ordinary),
+            ordinary_names=ordinary_names,
             places=_phrases([*places.countries, *_flat(places.places)]),
             ordinary_places=_words(places.ordinary),
             organizations=_phrases(cues.organizations),
             titles=_words(cues.titles),
-            never_names=_words(cues.never_names),
-            peoples=_words(cues.peoples),
+            never_names=_words([*cues.never_names, *_flat(local.words)]),
+            peoples=peoples,
             place_kinds=_words(cues.place_kinds),
             landmark_kinds=_words(cues.landmark_kinds),
             common_landmarks=_words(cues.common_landmarks),
             id_numbers=tuple(_read(folder / "id_numbers.yaml", _IdNumbers).formats),
+            surnames=ordinary_names & peoples,
+            forms_of_address=_words(cues.forms_of_address),
+            institution_kinds=_words(cues.institution_kinds),
+            fixed_landmarks=_words(cues.fixed_landmarks),
+            landmark_names=_words(cues.landmark_names),
+            offices=_offices(cues.office_matters, cues.office_kinds),
         )
+
+    def is_name(self, word: str) -> bool:
+        """Whether a folded word is in a list of names, be it an ordinary word too."""
+        return word in self.names or word in self.ordinary_names
 
     @cached_property
     def phrases(self) -> Mapping[str, Sequence[tuple[Phrase, str]]]:
@@ -131,6 +160,20 @@ def _read(path: Path, model: type[F]) -> F:
 def _flat(groups: Mapping[str, Iterable[str]]) -> Iterator[str]:
     for words in groups.values():
         yield from words
+
+
+def _offices(matters: Iterable[str], kinds: Iterable[str]) -> re.Pattern[str]:
+    """What they deal with, then what they are ("gender desk"), or the other way round ("department of health")."""
+    matter, kind = (
+        "|".join(re.escape(fold(word)) for word in sorted(words, key=len, reverse=True)) for words in (matters, kinds)
+    )
+    level = r"(?:(?:county|sub[ -]?county|district|regional|provincial|national|local|city|municipal|central) )*"
+    several = rf"(?:{matter})(?:,? and (?:{matter}))?"
+    return re.compile(
+        rf"\b{level}{several} (?:{kind})\b|\b(?:ministry|department|directorate|bureau|commission) (?:of|for) (?:the )?"
+        rf"{several}(?: (?:affairs|development|services?|protection|welfare|rights))*\b",
+        re.IGNORECASE,
+    )
 
 
 def _words(words: Iterable[str]) -> frozenset[str]:

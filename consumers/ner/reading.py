@@ -16,7 +16,9 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _REPEATS = {"double": 2, "triple": 3, "treble": 3}
 # Only between digits: what a recogniser makes of "two" and "four", and "zero seven hundred".
 _SOFT = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "hundred": "00", "thousand": "000"}
-_FILLERS = ("um", "uh", "uhm", "er", "erm", "ah", "then", "dash", "hyphen", "space", "comma")
+_FILLERS = (
+    "um", "uh", "uhm", "er", "erm", "ah", "then", "dash", "hyphen", "space", "comma", "letter", "slash", "stroke",
+)
 # After these a number is a quantity.
 _UNITS = frozenset((
     "year", "years", "yr", "yrs", "month", "months", "week", "weeks", "day", "days", "hour", "hours", "minute",
@@ -26,6 +28,8 @@ _UNITS = frozenset((
     "miles", "metres", "meters", "thousand", "hundred", "million", "numbers", "phones", "lines", "of",
 ))
 # fmt: on
+_LETTERED = 4  # digits; with fewer a letter beside them is none of theirs
+_LETTERS = frozenset("bcdefghjklmnpqrstuvwxyz")  # without those that are words
 _SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
 _SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)
     **dict.fromkeys(("zero", "oh", "o", "nought", "naught", "ought"), ("0", "word")),
@@ -40,10 +44,31 @@ _SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)
     **{"+": ("+", "plus"), "plus": ("+", "plus")},
 }
 _ROUND = frozenset(f"{n}0" for n in range(2, 10))
-_AGED = re.compile(r"\b(?:i am|i'm|s?he is|s?he's|aged?) $", re.IGNORECASE)
+_AGED = re.compile(
+    r"\b(?:i am|i'm|im|s?he is|s?he's|shes|hes|who is|who's|aged?|turn(?:s|ed)?) (?:now |only )?$", re.IGNORECASE
+)
+_SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
+# Before a piece of a number: "it ends on four seven"; and, once one was begun, "no, four seven", "then eight".
+_PART = re.compile(
+    r"\b(?:(?:numbers?|digits|id|nin|passport|pin|ob|code) (?:is|are|was|reads|it's|it is)"
+    r"|(?:end(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|last|finish(?:es)?)"
+    r"(?: (?:digits?|numbers?|ones?|two|three|part))?(?:,? (?:is|are|it's|with|on|in|at|by))+)[,:]? $",
+    re.IGNORECASE,
+)
+_CALLED_NUMBER = re.compile(r"\b(?:numbers?|no\.) $", re.IGNORECASE)
+_AGAIN = re.compile(
+    r"\b(?:no|sorry|wait|then|finally|i mean|actually|followed by|again|after that|rather|correction)[,.;]?"
+    r" (?:it's |it is )?$",
+    re.IGNORECASE,
+)
 _PIECE = re.compile(r"\+|[^\W_]+")
 _GAP = re.compile(r"[\s,.?!\-\u2013\u2014;()\u2026]{0,6}")
-_DATE = re.compile(r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{1,2}-\d{1,2})\b")
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_DATE = re.compile(
+    r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{1,2}-\d{1,2}"
+    rf"|{_MONTH} \d{{1,2}},? (?:19|20)\d{{2}})\b",
+    re.IGNORECASE,
+)
 _NUMBERISH = re.compile(r"(?:\b[A-HJ-Z]{1,2} )?\b\w*\d\w*(?:[/.:\-\u2013]\w*\d\w*)*")
 
 
@@ -69,7 +94,7 @@ class _Piece:
     start: int
     end: int
     digits: str  # "" for "double", a filler or a soft word before its turn
-    kind: str  # "literal", "word", "tens", "repeat", "soft", "filler", "plus"
+    kind: str  # "literal", "word", "tens", "repeat", "soft", "filler", "plus", "letter"
     times: int = 1  # of "double" and "triple"
 
 
@@ -79,12 +104,12 @@ class _Run:
 
     @property
     def digits(self) -> str:
-        return "".join(piece.digits for piece in self.pieces if piece.kind not in ("soft", "plus"))
+        return "".join(piece.digits for piece in self.pieces if piece.kind not in ("soft", "plus", "letter"))
 
     @property
     def spoken(self) -> bool:
         """Digit after digit, as nobody says a quantity."""
-        return all(piece.kind in ("word", "repeat", "filler", "plus") for piece in self.pieces)
+        return all(piece.kind in ("word", "repeat", "filler", "plus", "letter") for piece in self.pieces)
 
 
 def read(text: str, *, dictating: bool = False) -> Reading:
@@ -95,7 +120,10 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     """
     plain = "".join(_plain(char) for char in text)
     dates = [match.span() for match in _DATE.finditer(plain)]
-    runs = [run for run in _runs(plain, dates) if _is_number(run, plain, dictating)]
+    runs: list[_Run] = []
+    for run in _runs(plain, dates):
+        if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
+            runs.append(run)
     out: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -140,7 +168,9 @@ def _piece(word: str, start: int, end: int) -> _Piece | None:
     low = word.lower()
     if low in _SPOKEN:
         return _Piece(start, end, *_SPOKEN[low], _REPEATS.get(low, 1))
-    return _Piece(start, end, word, "literal") if word.isdecimal() else None
+    if word.isdecimal():
+        return _Piece(start, end, word, "literal")
+    return _Piece(start, end, word.upper(), "letter") if low in _LETTERS else None
 
 
 def _runs(text: str, dates: Sequence[tuple[int, int]]) -> Iterator[_Run]:
@@ -150,6 +180,8 @@ def _runs(text: str, dates: Sequence[tuple[int, int]]) -> Iterator[_Run]:
     for match in _PIECE.finditer(text):
         piece = _piece(match.group(), *match.span())
         if piece and (_inside(match.span(), dates) or text[piece.end : piece.end + 1] == "'"):
+            piece = None
+        if piece and piece.kind == "letter" and text[piece.start - 1 : piece.start] == "'":  # of "it's"
             piece = None
         if run.pieces and (
             piece is None or not _GAP.fullmatch(text, last, piece.start) or _begins_anew(run, piece, text)
@@ -175,7 +207,7 @@ def _begins_anew(run: _Run, piece: _Piece, text: str) -> bool:
 def _append(run: _Run, piece: _Piece) -> None:
     before = run.pieces[-1] if run.pieces else None
     if before and before.kind == "repeat" and not before.digits and len(piece.digits) == 1:
-        piece = _Piece(before.start, piece.end, piece.digits * before.times, "word")
+        piece = _Piece(before.start, piece.end, piece.digits * before.times, "repeat")
         run.pieces.pop()
     elif before and before.kind == "tens" and before.digits in _ROUND and piece.kind == "word" and piece.digits != "0":
         piece = _Piece(before.start, piece.end, before.digits[0] + piece.digits, "tens")
@@ -185,29 +217,64 @@ def _append(run: _Run, piece: _Piece) -> None:
 
 def _trimmed(run: _Run) -> Iterator[_Run]:
     pieces = run.pieces
-    while pieces and pieces[-1].kind in ("soft", "filler", "repeat", "plus") and pieces[-1].digits not in ("00", "000"):
+    while (
+        pieces
+        and pieces[-1].kind in ("soft", "filler", "repeat", "plus")
+        and not (pieces[-1].kind == "repeat" and pieces[-1].digits)
+        and pieces[-1].digits not in ("00", "000")
+    ):
         pieces.pop()
-    while pieces and pieces[0].kind in ("soft", "filler", "repeat"):
+    while pieces and (pieces[0].kind in ("soft", "filler") or (pieces[0].kind == "repeat" and not pieces[0].digits)):
         pieces.pop(0)
+    letters = sum(piece.kind == "letter" for piece in pieces)  # of a number plate two or more
+    while pieces and letters < 2 and len(run.digits) < _LETTERED and "letter" in (pieces[0].kind, pieces[-1].kind):
+        pieces.pop(0 if pieces[0].kind == "letter" else -1)
     if pieces:
         yield run
 
 
-def _is_number(run: _Run, text: str, dictating: bool) -> bool:
-    said = len(run.digits)
-    after = _PIECE.search(text, run.pieces[-1].end)
-    if said <= 5 and after and after.group().lower() in _UNITS and not text[run.pieces[-1].end : after.start()].strip():
+def _is_number(run: _Run, text: str, dictating: bool, *, begun: bool) -> bool:
+    """`begun`: a number was asked for, or a piece of one was said before in this utterance."""
+    if _is_quantity(run, text, begun) or (not dictating and run.digits in _SHORT_CODES):
         return False
-    if not dictating and run.digits in _SHORT_CODES:
-        return False
-    if any(piece.kind == "soft" for piece in run.pieces) and said < 4:
-        return False
-    if said >= 5 or (run.spoken and said >= 3) or (run.pieces[0].kind == "plus" and said >= 3):
+    said, first = len(run.digits), run.pieces[0]
+    if said >= 5 or (said >= 3 and (run.spoken or first.kind == "plus")):
         return True
-    if run.pieces[0].kind == "literal" and run.digits.startswith("0") and said >= 3:
+    if said >= 3 and first.kind == "literal" and run.digits.startswith("0"):
+        return True
+    if _is_piece(run, text, begun):
         return True
     others = len(_PIECE.findall(text)) - len(run.pieces)
-    return dictating and said >= 1 and others <= 4
+    return dictating and said >= 1 and others <= 4 and not (said <= 2 and _AGED.search(text, 0, first.start))
+
+
+def _is_quantity(run: _Run, text: str, begun: bool) -> bool:
+    """Whether what stands around a run makes it an amount: "two weeks", "eight, five and one"."""
+    said, start, end = len(run.digits), run.pieces[0].start, run.pieces[-1].end
+    after = _PIECE.search(text, end)
+    if said <= 5 and after and after.group().lower() in _UNITS and not text[end : after.start()].strip():
+        return True
+    if begun or not any(piece.kind == "soft" for piece in run.pieces):
+        return False
+    return said < 4 or (run.pieces[-2].kind == "soft" and bool(_SEVERAL.search(text, 0, start)))
+
+
+def _is_piece(run: _Run, text: str, begun: bool) -> bool:
+    """Whether a few digits are a part of a number: said as no amount is said, called a part, or a correction of one."""
+    said, start = len(run.digits), run.pieces[0].start
+    part = bool(_PART.search(text, 0, start))
+    if said >= 2 and run.spoken:
+        zero = text[start:].lower().startswith(("zero", "nought"))  # as every telephone begins, and no amount does
+        if begun or part or zero or any(piece.kind == "repeat" for piece in run.pieces):
+            return True
+    if said >= 3 and _CALLED_NUMBER.search(text, 0, start):  # "we live there, number 4521"
+        return True
+    if not said or _AGED.search(text, 0, start):
+        return False
+    if part and (begun or said >= 2):
+        return True
+    mixed = said >= 2 and any(piece.kind == "soft" for piece in run.pieces)  # "two and three"
+    return begun and (said >= 4 or mixed or (run.digits != "1" and bool(_AGAIN.search(text, 0, start))))
 
 
 def _inside(span: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:

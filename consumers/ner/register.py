@@ -1,20 +1,26 @@
 """Which placeholder stands for whom in a call."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from consumers.ner.gazetteer import fold
 from schemas.records import Placeholder
+
+_PARENTS = frozenset({"mama", "baba", "mai", "amai", "maama"})  # called after their child
+_LONG = 5  # letters; of a shorter name one letter makes another
 
 
 class Register:
     """The placeholders of one call, given in the order in which their owners were first named.
 
     Two names are one person where one has no word that the other lacks: "Daniel" and "Daniel Okello" are, "Daniel
-    Okello" and "Mary Okello" are not. A phone number is known by its last nine digits, with or without country code.
+    Okello" and "Mary Okello" are not; nor are "Mama Ineza" and her child Ineza. A word of `listed` is spelt as it is
+    meant; of any other one letter may be wrong: "Nyakalo" is Nyakallo. A phone number is known by its last nine digits,
+    with or without country code.
     """
 
-    def __init__(self, placeholders: Sequence[Placeholder] = ()) -> None:
+    def __init__(self, placeholders: Sequence[Placeholder] = (), listed: Container[str] = ()) -> None:
         self._given = list(placeholders)
+        self._listed = listed
 
     @property
     def given(self) -> tuple[Placeholder, ...]:
@@ -40,12 +46,34 @@ class Register:
 
     def _person(self, key: str) -> str | None:
         names = self.names
-        words = {word if word in names else word.removesuffix("s") for word in key.split()}  # "daniels book"
+        said = key.split()
+        if not _PARENTS.isdisjoint(said[:1]):
+            return None
+        words = {self._known(word, names) for word in said}
         persons: dict[str, set[str]] = {}
         for entry in self._given:
-            if entry.label == "NAME":
+            if entry.label == "NAME" and _PARENTS.isdisjoint(entry.text.split()[:1]):
                 persons.setdefault(entry.placeholder, set()).update(entry.text.split())
         return next((held for held, known in persons.items() if words <= known or known <= words), None)
+
+    def _known(self, word: str, names: frozenset[str]) -> str:
+        """The word of the call that `word` is: "daniels", "danel"."""
+        if word in names:
+            return word
+        if word.removesuffix("s") in names:
+            return word.removesuffix("s")
+        if word in self._listed or len(word) < _LONG:
+            return word
+        return min((name for name in names if len(name) >= _LONG and _one_letter_apart(word, name)), default=word)
+
+
+def _one_letter_apart(a: str, b: str) -> bool:
+    """Whether one letter put in, left out or changed makes `a` of `b`."""
+    short, long = sorted((a, b), key=len)
+    if len(long) - len(short) > 1:
+        return False
+    same = next((at for at, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short))
+    return short[same + (len(short) == len(long)) :] == long[same + 1 :]
 
 
 def _key(label: str, text: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from consumers.ner.gazetteer import fold
+from consumers.ner.gazetteer import Gazetteer, fold
 
 # A whole number below 200, in digits or words: an age.
 COUNT = (
@@ -84,3 +84,19 @@ def split(text: str, grammar: Grammar) -> list[Word]:
 def covered(words: Sequence[Word], start: int, end: int) -> list[Word]:
     """The words that overlap `text[start:end]`."""
     return [word for word in words if word.start < end and start < word.end]
+
+
+def could_be_name(word: Word, gazetteer: Gazetteer) -> bool:
+    """Whether a word that stands where a name stands can be one."""
+    if (
+        not {word.fold, word.fold.removesuffix("s")}.isdisjoint(gazetteer.never_names)
+        or word.fold in gazetteer.peoples
+        or word.fold in gazetteer.titles
+        or any(char.isdecimal() for char in word.text)
+    ):
+        return False
+    if word.function and not (word.capital and word.fold in gazetteer.ordinary_names):
+        return False
+    return (
+        word.fold in gazetteer.names or word.fold in gazetteer.ordinary_names or word.capital or not word.known
+    ) and len(word.text) > 1

@@ -66,6 +66,7 @@ class Qa:
             document_id=document.event_id,
             revision=document.revision,
             complete=document.complete,
+            hearing=document.hearing,
             criteria=criteria,
             heads=heads,
             overall=overall,

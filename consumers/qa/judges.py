@@ -10,6 +10,7 @@ from consumers.qa.speech import Piece, Speech
 _ANNOUNCED = 0.5
 _CERTAIN = 0.8  # without any silence, as in a chat
 _ABRUPT = 0.6
+_NO_CASE = 0.8  # a case that is taken for none is not judged, which is the worse mistake
 _AWAY_MS = 3_000  # after an announcement already this silence is a hold
 _NOT_BEFORE = 2  # counsellor's turns until the opening can be judged while the call goes on
 
@@ -39,7 +40,7 @@ def _judge(criterion: str, by: Judge, rubric: Rubric, speech: Speech) -> Finding
     if isinstance(by, Sound):
         return _sound(criterion, by, rubric, speech)
     if isinstance(by, Consults):
-        return _consults(criterion, rubric, speech)
+        return _consults(criterion, by, rubric, speech)
     if isinstance(by, Words):
         return _words(by, speech)
     if isinstance(by, Overlap):
@@ -50,8 +51,14 @@ def _judge(criterion: str, by: Judge, rubric: Rubric, speech: Speech) -> Finding
 def _shown(criterion: str, by: Shown, rubric: Rubric, speech: Speech) -> Finding:
     if by.only_if == "hold" and not held(rubric, speech):
         return Finding(None, (), "nobody was put on hold")
+    if by.only_if == "case" and no_case(rubric, speech):
+        return Finding(None, (), "there is no case: nobody spoke, or not in earnest")
     head = f"shows:{criterion}"
-    score, piece = speech.strongest_echo(head, by.where) if by.echoes else speech.strongest(head, by.where)
+    if by.echoes:
+        value, piece = speech.strongest_echo(head, by.where)
+    else:
+        value, piece = speech.clearest(criterion, by.where) if by.clean else speech.strongest(head, by.where)
+    score = _scaled(value, by.enough)
     if piece and score >= rubric.threshold:
         return Finding(score, (piece.turn.utterance_id,), "the counsellor says so in this turn")
     return Finding(score, (), "no turn of the counsellor shows it")
@@ -61,12 +68,11 @@ def _sound(criterion: str, by: Sound, rubric: Rubric, speech: Speech) -> Finding
     if said := measures.saying(speech.agent, by.words):
         return Finding(0.1, said, "a word in this turn breaks it")
     broken, piece = speech.worst(criterion)
-    clean = max(0.0, 1 - broken / (2 * by.tolerated))
-    if piece and broken > by.tolerated:
+    tolerated = by.tolerated / 2 if by.guessing_counts and _guesses(rubric, speech) else by.tolerated
+    clean = max(0.0, 1 - broken / (2 * tolerated))
+    if piece and broken > tolerated:
         return Finding(min(clean, 0.49), (piece.turn.utterance_id,), "this turn breaks it")
-    if by.guessing_breaks and (guessed := _guesses(rubric, speech)):
-        return Finding(0.2, guessed, "the counsellor guesses and asks nobody")
-    if not by.needs:
+    if not by.needs or no_case(rubric, speech):
         return Finding(clean, (), "no turn breaks it")
     score, best = max((speech.strongest(f"shows:{need}", "after_opening") for need in by.needs), key=_first)
     if best and score >= rubric.threshold:
@@ -78,24 +84,48 @@ def _first(found: tuple[float, Piece | None]) -> float:
     return found[0]
 
 
-def _consults(criterion: str, rubric: Rubric, speech: Speech) -> Finding:
+def _consults(criterion: str, by: Consults, rubric: Rubric, speech: Speech) -> Finding:
     asked, piece = speech.clearest(criterion, "after_opening")
-    if piece and asked >= rubric.threshold:
-        return Finding(asked, (piece.turn.utterance_id,), "the counsellor asks somebody who knows")
+    if piece and asked >= by.enough:
+        return Finding(_scaled(asked, by.enough), (piece.turn.utterance_id,), "the counsellor asks somebody who knows")
     if guessed := _guesses(rubric, speech):
         return Finding(asked / 2, guessed, "the counsellor is unsure in this turn and asks nobody")
-    return Finding(1.0, (), "the counsellor is never unsure, so there is nobody to ask")
+    return Finding(None, (), "the counsellor is never unsure, so there is nobody to ask")
+
+
+def _scaled(value: float, enough: float) -> float:
+    """A score of 0.5 where a probability is just enough, 0 and 1 where it is."""
+    return value / (2 * enough) if value < enough else 0.5 + (value - enough) / (2 * (1 - enough))
 
 
 def _guesses(rubric: Rubric, speech: Speech) -> tuple[str, ...]:
     """The turns in which the counsellor guesses, if nobody who knows is asked in the call."""
+    for name, by in rubric.judged_by.items():
+        if isinstance(by, Consults):
+            if speech.clearest(name, "after_opening")[0] >= by.enough:
+                return ()
+            broken, piece = speech.worst(name)
+            if piece and broken > by.tolerated:
+                return (piece.turn.utterance_id,)
     fluent = next((by for by in rubric.judged_by.values() if isinstance(by, Fluency)), None)
-    asking = next((name for name, by in rubric.judged_by.items() if isinstance(by, Consults)), None)
-    if asking and speech.clearest(asking, "after_opening")[0] >= rubric.threshold:
-        return ()
-    if fluent is None:
-        return ()
-    return measures.fluency(speech.agent, fluent.fillers, fluent.hedges).guessed
+    return () if fluent is None else measures.fluency(speech.agent, fluent.fillers, fluent.hedges).guessed
+
+
+def no_case(rubric: Rubric, speech: Speech) -> bool:
+    """Whether the counsellor says that there is no case: a wrong number, a prank, a line on which nobody speaks.
+
+    There is one all the same if something that only a case asks for is done, and more clearly so. Heads that were
+    trained without examples of it take every call for a case.
+    """
+    if rubric.no_case is None or f"shows:{rubric.no_case}" not in speech.probabilities:
+        return False
+    said, _ = speech.clearest(rubric.no_case, "after_opening")
+    done = [
+        speech.clearest(name, "after_opening")[0]
+        for name, by in rubric.judged_by.items()
+        if isinstance(by, Shown) and by.only_if == "case" and not by.echoes
+    ]
+    return said >= _NO_CASE and said > max(done, default=0.0)
 
 
 def _words(by: Words, speech: Speech) -> Finding:

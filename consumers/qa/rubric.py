@@ -21,8 +21,10 @@ class Shown(_Form):
 
     how: Literal["shown"] = "shown"
     where: Where = "anywhere"
-    echoes: bool = False  # it must say again what the caller said
-    only_if: Literal["hold"] | None = None
+    echoes: bool = False  # its turn must say again what the caller said
+    clean: bool = False  # the sentence must not break it in the same breath
+    only_if: Literal["hold", "case"] | None = None
+    enough: float = Field(default=0.5, gt=0, lt=1)  # probability of fulfilling it that a sentence must have
 
 
 class Sound(_Form):
@@ -32,13 +34,15 @@ class Sound(_Form):
     words: tuple[str, ...] = ()  # which break it whatever the sentence means
     tolerated: float = Field(default=0.4, gt=0, lt=1)  # probability of breaking it that a sentence may have
     needs: tuple[str, ...] = ()
-    guessing_breaks: bool = False  # sounding unsure without asking anybody breaks it too
+    guessing_counts: bool = False  # who sounds unsure and asks nobody is tolerated half as much
 
 
 class Consults(_Form):
-    """Whoever sounds unsure asks somebody who knows."""
+    """Whoever sounds unsure asks somebody who knows; not applicable where nobody was unsure and nobody was asked."""
 
     how: Literal["consults"]
+    enough: float = Field(default=0.5, gt=0, lt=1)  # probability of asking that a sentence must have
+    tolerated: float = Field(default=0.6, gt=0, lt=1)  # probability of guessing that a sentence may have
 
 
 class Words(_Form):
@@ -70,6 +74,7 @@ class Rubric(_Form):
     """The whole file. A criterion that `judged_by` leaves out is `shown` anywhere."""
 
     heads: Mapping[str, tuple[str, ...]]
+    no_case: str | None = None  # the examples by which a counsellor says that there is no case (`only_if: case`)
     judged_by: Mapping[str, Judge] = {}
     threshold: float = Field(default=0.5, ge=0, le=1)
     bands: Mapping[str, float]
@@ -84,6 +89,12 @@ class Rubric(_Form):
         if unknown := sorted(named - criteria):
             raise ValueError(f"judged_by names {unknown[0]!r}, which no head has")
         return self
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """What there may be heads for: all criteria, and whether there is a case."""
+        criteria = tuple(criterion for criteria in self.heads.values() for criterion in criteria)
+        return criteria if self.no_case is None else (*criteria, self.no_case)
 
     def judge(self, criterion: str) -> Judge:
         """How a criterion is judged."""

@@ -4,139 +4,277 @@ A live call's chunks and a finished recording take the same way: `channel` and `
 `recognizer` hears what was said in all of them together, `utterances` says it in events. A recording is read in parts,
 so that live calls pass between. Utterances are cut at pauses and depend on nothing but the audio, so a replay after a
 crash goes on from `TranscriptionProgress`, repeating nothing.
+
+While an utterance is still being spoken, `partials` says what is understood of it so far. In one batch the finals of
+live calls come first, then partials within their budget, then a recording's part: a small one while calls are live.
+
+A call may be heard twice (mode hybrid): live, and again from its recording as revision 2. `hearings` says whose turn it
+is, `ears` which model hears it.
+
+A live call that falls silent is said to its end, and its progress is kept: a late chunk goes on at its position, what
+never came between becomes a gap, and the call ends once more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
+from pydantic import BaseModel, ConfigDict, Field
 
-from callbus.consumer import CallResult, CallSlice, Model, Settings
+from callbus.consumer import CallResult, Model, Settings
 from callbus.errors import Reject
-from consumers.transcription import utterances
-from consumers.transcription.call import Call, Listened, listen
-from consumers.transcription.channel import Piece, Segment
+from consumers.transcription import ears as listening
+from consumers.transcription import partials, utterances
+from consumers.transcription.call import Call, Listened, fall_silent, listen
+from consumers.transcription.channel import Segment
+from consumers.transcription.ears import Ear, Ears, Recognizes, Recordings
+from consumers.transcription.hearings import (
+    Hearings,
+    Input,
+    Result,
+    Slice,
+    Turn,
+    after_live,
+    after_reading,
+    turn_of,
+    unheard,
+)
+from consumers.transcription.partials import Due, Following, Partials, Told
 from consumers.transcription.recognizer import Heard, Sound
-from consumers.transcription.recognizer import load as load_recognizer
-from consumers.transcription.recording import Reading
+from consumers.transcription.recording import PART_S, Reading
 from consumers.transcription.vad import Vad
-from schemas.records import AudioChunk, Recording, TranscriptionProgress, Utterance
+from schemas.records import AudioChunk, PartialUtterance, Recording, Speaker, Utterance
 
-Input = AudioChunk | Recording
-Slice = CallSlice[Input, TranscriptionProgress]
-Result = CallResult[Input, TranscriptionProgress]
+SMALL_PART_S = 3
+"""Of each channel of a recording, at a time, while live calls are there: they wait no longer than this takes."""
+
+_PATIENCE = 10  # batches without live audio after which a recording is read in large parts again
 
 log = structlog.get_logger()
 
 
+class Options(BaseModel):
+    """`options:` of the group in topology.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    partials: Partials | None = Field(default=Partials(), description="What is told of open utterances; null: nothing.")
+    recordings: Recordings = Field(default=Recordings(), description="With how much care recordings are heard.")
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one slice was heard to be. `rest` is what is still unread of its recording."""
+    """What one slice was heard to be: of a live call, or of a recording, of which `rest` is still unread.
 
+    `following` is what is remembered of a call that goes on, and `due` are the partials of its open utterances.
+    `broken`: the recording turned out to be unreadable once its event could not be rejected any more.
+    """
+
+    turn: Turn
     listened: Listened
+    ear: Ear
     rejected: Sequence[tuple[Input, Reject]]
     rest: Reading | None = None
+    broken: bool = False
+    following: Following | None = None
+    due: Sequence[Due] = ()
 
+    @property
+    def revision(self) -> int:
+        return self.turn.read.revision if self.turn.read else 1
 
-class Recognizes(Protocol):
-    """What turns sounds into words: one answer per sound, each depending on its sound alone."""
-
-    def recognize(self, sounds: Sequence[Sound]) -> list[Heard]: ...
+    @property
+    def sounds(self) -> list[Sound]:
+        return [piece.sound for piece in self.listened.pieces if isinstance(piece, Segment)]
 
 
 def load(settings: Settings) -> "Transcription":
-    """The consumer with its models. Raises `ModelError` if the recogniser's model can't be loaded."""
-    return Transcription(settings.group, settings.model, Vad(), load_recognizer(settings))
+    """The consumer with its models. Raises `ModelError` if one of the recogniser's models can't be loaded."""
+    options = Options.model_validate(settings.options)
+    ears = listening.load(settings, options.recordings)
+    return Transcription(settings.group, settings.model, Vad(), ears.live.recognizer, options, ears)
 
 
 class Transcription:
-    """A `Stateful` consumer of AudioChunk and Recording; makes Utterance."""
+    """A `Stateful` consumer of AudioChunk and Recording; makes Utterance and PartialUtterance."""
 
-    def __init__(self, group: str, model: Model, vad: Vad, recognizer: Recognizes) -> None:
+    def __init__(
+        self,
+        group: str,
+        model: Model,
+        vad: Vad,
+        recognizer: Recognizes,
+        options: Options | None = None,
+        ears: Ears | None = None,
+    ) -> None:
+        """Without `ears` recordings are heard as live audio is."""
         self._group = group
         self._model = model
         self._vad = vad
-        self._recognizer = recognizer
+        self._ears = ears or Ears(Ear(model, recognizer), Ear(model, recognizer))
+        self._partials = (options or Options()).partials
+        self._without_live = _PATIENCE
 
     def advance(self, slices: Sequence[Slice]) -> list[Result]:
         """Find the utterances of every call, recognise them together, and say what each call came to."""
-        parts = [self._listen(one) for one in slices]
-        pieces = [piece for part in parts for piece in part.listened.pieces]
-        sounds = [piece.sound for piece in pieces if isinstance(piece, Segment)]
-        answers = iter(self._recognizer.recognize(sounds) if sounds else [])
-        return [self._result(one, part, answers) for one, part in zip(slices, parts, strict=True)]
+        part_s = self._part_s(slices)
+        turns = [turn_of(one) for one in slices]
+        parts = [None if turn.says_nothing else self._listen(turn, part_s) for turn in turns]
+        heard = self._hear([part for part in parts if part])
+        return [
+            self._result(part, heard) if part else _as_before(turn) for turn, part in zip(turns, parts, strict=True)
+        ]
 
-    def _listen(self, one: Slice) -> _Part:
-        """The next part of the call: of its recording if one is being read, else its live chunks."""
-        reading, rejected = self._open(one)
-        if reading:
-            listened, rest = reading.next_part(self._vad)
-            return _Part(listened, rejected, rest)
-        call = one.memory if isinstance(one.memory, Call) else Call.restored(one.state.channels if one.state else ())
-        live = listen(call, [event for event in one.events if isinstance(event, AudioChunk)], self._vad)
-        return _Part(live, [*rejected, *live.rejected])
+    def _part_s(self, slices: Sequence[Slice]) -> int:
+        """How much of a recording is read now. Its cuts do not depend on it, only how long live calls wait."""
+        live = any(isinstance(event, AudioChunk) for one in slices for event in one.events)
+        self._without_live = 0 if live else self._without_live + 1
+        return PART_S if self._without_live > _PATIENCE else SMALL_PART_S
 
-    def _open(self, one: Slice) -> tuple[Reading | None, list[tuple[Input, Reject]]]:
-        """The call's recording, where there is one. A call is live or a recording: the other kind is rejected."""
-        reading = one.memory if isinstance(one.memory, Reading) else None
-        live = reading is None and one.state is not None and not one.state.recording_id
-        rejected: list[tuple[Input, Reject]] = []
-        for event in one.events:
-            if reason := _why_not(event, reading, live):
-                rejected.append((event, Reject(reason)))
-            elif isinstance(event, AudioChunk):
-                live = True
-            elif reading is None:
-                try:
-                    reading = Reading.begin(event, one.state)
-                except Reject as problem:
-                    rejected.append((event, problem))
-        return reading, rejected
+    def _hear(self, parts: Sequence[_Part]) -> Mapping[int, Heard]:
+        """What was said in the segments and in the partials that there is room for, by the `id` of their sounds."""
+        live = [sound for part in parts if not part.turn.read for sound in part.sounds]
+        asked = [one for part in parts for one in part.due]
+        chosen = partials.within(asked, self._partials.audio_ms) if self._partials else []
+        recorded = [(part.ear.recognizer, sound) for part in parts if part.turn.read for sound in part.sounds]
+        first, careful = self._ears.live.recognizer, self._ears.careful.recognizer
+        at_once = [*live, *(one.sound for one in chosen), *(sound for by, sound in recorded if by is first)]
+        by_other = [sound for by, sound in recorded if by is not first]
+        heard: dict[int, Heard] = {}
+        for recognizer, sounds in ((first, at_once), (careful, by_other)):
+            answers = recognizer.recognize(sounds) if sounds else []
+            heard |= {id(sound): its for sound, its in zip(sounds, answers, strict=True)}
+        return heard
 
-    def _result(self, one: Slice, part: _Part, answers: Iterator[Heard]) -> Result:
-        call, rest = part.listened.call, part.rest
-        said = self._say(one.call_id, part.listened, answers)
-        if part.listened.ended_by or not call.channels:
-            return CallResult(events=said, state=None, rejected=part.rejected)
-        before = one.state.utterances if one.state else 0
-        state = TranscriptionProgress(
-            call_id=one.call_id,
-            channels=call.progress(),
-            utterances=before + len(said),
-            recording_id=rest.source.event_id if rest else "",
-        )
-        if rest:
-            return CallResult(said, state, rest, rest.source, part.rejected, unfinished=True)
-        return CallResult(said, state, call, call.holding, part.rejected)
+    def _listen(self, turn: Turn, part_s: int) -> _Part:
+        """The next part of the call: its live chunks, or else of its recording."""
+        one = turn.one
+        if turn.read:
+            return self._read(turn, turn.read, part_s)
+        before = turn.following
+        if one.silent:
+            return _Part(turn, fall_silent(before.call, self._vad), self._ears.live, turn.rejected)
+        live = listen(before.call, turn.chunks, self._vad)
+        following = before.heard(live.call)
+        due = partials.due(following, self._partials.every(one.behind_s)) if self._partials else []
+        rejected = [*turn.rejected, *live.rejected]
+        return _Part(turn, live, self._ears.live, rejected, following=following, due=due)
 
-    def _say(self, call_id: str, part: Listened, answers: Iterator[Heard]) -> list[Utterance]:
-        """A part's utterances in order of time, and its end if it has ended."""
-        made = [self._utterance(call_id, piece, answers) for piece in part.pieces]
-        said = sorted(
-            (utterance for utterance in made if utterance is not None),
-            key=lambda one: (one.start_ms, one.speaker),
-        )
-        if last := part.ended_by:
-            said.append(utterances.end(call_id, self._group, part.call.length_ms, last.at_ms, last.event_id))
-        return said
+    def _read(self, turn: Turn, recording: Recording, part_s: int) -> _Part:
+        ear = self._ears.for_recording(turn.one.behind_s)
+        try:
+            listened, rest = turn.reading(recording).next_part(self._vad, part_s)
+        except Reject as problem:
+            event = next((event for event in turn.one.events if event is recording), None)
+            if event is None:
+                log.warning("a recording can't be read", call_id=turn.one.call_id)
+            rejected = [*turn.rejected, (event, problem)] if event else turn.rejected
+            return _Part(turn, Listened(Call()), ear, rejected, broken=event is None)
+        return _Part(turn, listened, ear, turn.rejected, rest)
 
-    def _utterance(self, call_id: str, piece: Piece, answers: Iterator[Heard]) -> Utterance | None:
-        if not isinstance(piece, Segment):
-            return utterances.gap(call_id, self._group, piece)
-        heard = next(answers)
-        if not heard.text:
-            log.debug("nothing was said", call_id=call_id, channel=piece.speaker, length_s=piece.sound.length_s)
-            return None
-        return utterances.spoken(call_id, self._group, self._model, piece, heard)
+    def _result(self, part: _Part, heard: Mapping[int, Heard]) -> Result:
+        said, withdrawn = self._say(part, heard)
+        if part.turn.read:
+            return self._after_reading(part, said)
+        turn, listened, memory = part.turn, part.listened, part.turn.memory
+        state = after_live(turn, listened, len(said))
+        begun = state is not None and bool(state.recording_id)
+        if state is None or ((listened.silent or listened.ended_by) and not begun):
+            # Without memory: whether there is a crash before a late chunk changes nothing.
+            return CallResult([*said, *withdrawn], state, rejected=part.rejected)
+        trigger = _last(turn.one.events, part.rejected) or memory.trigger or memory.holding if begun else None
+        if listened.ended_by or listened.silent or part.following is None:
+            after, revised = Hearings(None, memory.reading, trigger), list[PartialUtterance]()
+        else:
+            told, revised = self._tell(turn.one.call_id, part.due, heard)
+            after = Hearings(part.following.telling(told), memory.reading, trigger)
+        return CallResult([*said, *withdrawn, *revised], state, after, after.holding, part.rejected, unfinished=begun)
+
+    def _after_reading(self, part: _Part, said: Sequence[Utterance]) -> Result:
+        turn, memory = part.turn, part.turn.memory
+        state = after_reading(turn, part.listened, part.rest, len(said))
+        if state is None:
+            return CallResult(said, None, rejected=part.rejected)
+        trigger = _last(turn.one.events, part.rejected) or memory.trigger if part.rest else None
+        after = Hearings(memory.following, part.rest, trigger)
+        return CallResult(said, state, after, after.holding, part.rejected, unfinished=part.rest is not None)
+
+    def _say(self, part: _Part, heard: Mapping[int, Heard]) -> tuple[list[Utterance], list[PartialUtterance]]:
+        """A part's utterances in order of time, and its end if it has ended; and the partials that came to nothing."""
+        call_id, listened, revision, ear = part.turn.one.call_id, part.listened, part.revision, part.ear
+        said: list[Utterance] = []
+        withdrawn: list[PartialUtterance] = []
+        for piece in listened.pieces:
+            if not isinstance(piece, Segment):
+                said.append(utterances.gap(call_id, self._group, piece, revision))
+            elif (its := heard[id(piece.sound)]).text or its.doubts:
+                said.append(utterances.spoken(call_id, self._group, ear.model, piece, its, revision, ear.degraded))
+            else:
+                log.debug("nothing was said", call_id=call_id, channel=piece.speaker, length_s=piece.sound.length_s)
+                if self._partials and not part.turn.read:
+                    withdrawn.append(partials.withdraw(call_id, self._group, self._model, piece))
+        said.sort(key=lambda one: (one.start_ms, one.speaker))
+        return said + (
+            self._broken(part.turn, part.turn.read) if part.broken and part.turn.read else self._end(part)
+        ), withdrawn
+
+    def _end(self, part: _Part) -> list[Utterance]:
+        """The end, if this part has come to it."""
+        turn, listened = part.turn, part.listened
+        call_id, length_ms = turn.one.call_id, listened.call.length_ms
+        if last := listened.ended_by:
+            return [
+                utterances.end(
+                    call_id,
+                    self._group,
+                    length_ms,
+                    last.at_ms,
+                    last.event_id,
+                    revision=part.revision,
+                    heard_again=last.heard_again,
+                )
+            ]
+        if not listened.silent:
+            return []
+        newest_ms, newest_id = listened.call.newest
+        at_ms = newest_ms or turn.one.silent_since_ms or 0  # an older release's progress does not know the chunk
+        nth = 1 + turn.state.interruptions
+        return [utterances.end(call_id, self._group, length_ms, at_ms, newest_id, interruption=nth)]
+
+    def _broken(self, turn: Turn, recording: Recording) -> list[Utterance]:
+        """What is left of an unreadable recording is a gap, and its end an interrupted one: in documents it takes no
+        other hearing's place."""
+        call_id, revision = turn.one.call_id, recording.revision
+        gaps = [utterances.gap(call_id, self._group, one, revision) for one in unheard(turn, recording)]
+        length_ms = max((one.end_ms for one in gaps), default=0)
+        at_ms, origin = recording.at_ms, recording.event_id
+        end = utterances.end(call_id, self._group, length_ms, at_ms, origin, interruption=1, revision=revision)
+        return [*gaps, end]
+
+    def _tell(
+        self, call_id: str, due: Sequence[Due], heard: Mapping[int, Heard]
+    ) -> tuple[list[tuple[Speaker, Told]], list[PartialUtterance]]:
+        """What is remembered of the partials that were due, and those that there was room for."""
+        told: list[tuple[Speaker, Told]] = []
+        revised: list[PartialUtterance] = []
+        for one in due:
+            if its := heard.get(id(one.sound)):
+                after, event = partials.tell(call_id, self._group, self._model, one, its)
+                revised += [event] if event else []
+            else:
+                after = partials.put_off(one)
+            told.append((one.speaker, after))
+        return told, revised
 
 
-def _why_not(event: Input, reading: Reading | None, live: bool) -> str | None:
-    """Why this event can't belong to the call as it is."""
-    if isinstance(event, AudioChunk):
-        return "live audio of a call that came as a recording; give it a call_id of its own" if reading else None
-    if live:
-        return f"{event.uri}: a recording of a call that is live; give it a call_id of its own"
-    if reading and event.event_id != reading.source.event_id:
-        return f"{event.uri}: another recording of this call is being read; publish it under a call_id of its own"
-    return None
+def _as_before(turn: Turn) -> Result:
+    """Nothing is said. A call that is over, and of which nothing has come for long, is forgotten."""
+    if turn.one.silent and turn.state.live_ended:
+        return CallResult((), None)
+    return CallResult((), turn.one.state, turn.one.memory, turn.memory.holding, turn.rejected)
+
+
+def _last(events: Sequence[Input], rejected: Sequence[tuple[Input, Reject]]) -> Input | None:
+    """The last event that was not rejected."""
+    refused = {id(event) for event, _ in rejected}
+    return next((event for event in reversed(events) if id(event) not in refused), None)

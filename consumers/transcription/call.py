@@ -1,12 +1,17 @@
 """One call's chunks through its channels: what was said, what is left to hold, and whether the call is over."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from callbus.errors import Reject
 from consumers.transcription.channel import Channel, Piece
+from consumers.transcription.ordering import first_come
 from consumers.transcription.vad import Vad
-from schemas.records import AudioChunk, ChannelProgress, Speaker
+from schemas.records import AudioChunk, ChannelProgress, Speaker, TranscriptionProgress
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,21 +20,34 @@ class Call:
 
     channels: dict[Speaker, Channel] = field(default_factory=dict)
     arrivals: int = 0
+    newest: tuple[int, str] = (0, "")  # at_ms and event_id of the newest chunk that told something
 
     @classmethod
-    def restored(cls, progress: Iterable[ChannelProgress]) -> "Call":
-        """The call as it was at each channel's last cut."""
-        return cls({one.channel: Channel.restored(one) for one in progress})
+    def restored(cls, progress: TranscriptionProgress | None) -> "Call":
+        """The call as it was at each channel's last cut; one that begins if nothing is known of it."""
+        if progress is None:
+            return cls()
+        return replace(cls.of(progress.channels), newest=(progress.heard_ms, progress.heard_id))
+
+    @classmethod
+    def of(cls, channels: Iterable[ChannelProgress]) -> "Call":
+        """The call with its channels as they were at their last cuts."""
+        return cls({one.channel: Channel.restored(one) for one in channels})
 
     @property
     def holding(self) -> AudioChunk | None:
-        """The oldest chunk with audio that is still unsaid."""
-        held = [channel.held[0] for channel in self.channels.values() if channel.held]
-        return min(held, key=lambda one: one.arrival).chunk if held else None
+        """The oldest chunk that is still unsaid, or that waits for its turn."""
+        first = first_come([channel.oldest for channel in self.channels.values() if channel.oldest])
+        return first.chunk if first else None
+
+    @property
+    def late(self) -> int:
+        """How many chunks came after they had been given up."""
+        return sum(channel.late for channel in self.channels.values())
 
     @property
     def length_ms(self) -> int:
-        return max(c.received * 1000 // c.rate_hz if c.rate_hz else 0 for c in self.channels.values())
+        return max((c.received * 1000 // c.rate_hz for c in self.channels.values() if c.rate_hz), default=0)
 
     def progress(self) -> tuple[ChannelProgress, ...]:
         return tuple(self.channels[name].progress() for name in sorted(self.channels))
@@ -37,40 +55,57 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Listened:
-    """What a slice's chunks came to. `ended_by` is the chunk that ended the call."""
+    """What a slice's chunks came to. `ended_by` is the chunk that ended the call; `silent`: silence did."""
 
     call: Call
     pieces: Sequence[Piece] = ()
     rejected: Sequence[tuple[AudioChunk, Reject]] = ()
     ended_by: AudioChunk | None = None
+    silent: bool = False
 
 
 def listen(call: Call, chunks: Sequence[AudioChunk], vad: Vad) -> Listened:
-    """Take in a slice's chunks, each channel's in its own order, however they arrived."""
+    """Take in a slice's chunks as they arrived: each channel brings its own into their order.
+
+    Those of this slice that a last chunk has overtaken are heard before it ends their channel.
+    """
     channels = dict(call.channels)
     pieces: list[Piece] = []
     rejected: list[tuple[AudioChunk, Reject]] = []
-    ending: list[tuple[int, AudioChunk]] = []
-    arrived = list(enumerate(chunks, start=call.arrivals))
-    first = {chunk.channel: arrival for arrival, chunk in reversed(arrived)}
-    for arrival, chunk in sorted(arrived, key=lambda one: (first[one[1].channel], one[1].sequence)):
+    newest, last = call.newest, None
+    for arrival, chunk in sorted(enumerate(chunks, start=call.arrivals), key=lambda one: one[1].last):
         if chunk.channel not in channels and 1 <= chunk.channels <= len(channels):
             rejected.append((chunk, _too_many(chunk, channels)))
             continue
-        before = channels.get(chunk.channel) or Channel(chunk.channel)
+        known = channels.get(chunk.channel)
+        before = known or Channel(chunk.channel)
         try:
             channel, heard = before.hear(chunk, arrival, vad)
         except Reject as reason:
             rejected.append((chunk, reason))
             channel, heard = before.skip(chunk, vad)
+        if channel is not known:
+            newest = max(newest, (chunk.at_ms, chunk.event_id))
         channels[chunk.channel] = channel
         pieces += heard
         if channel.ended and not before.ended:
-            ending.append((arrival, chunk))
-    after = Call(channels, call.arrivals + len(arrived))
-    last = max(ending, key=lambda one: one[0])[1] if ending else None
+            last = chunk
+    after = Call(channels, call.arrivals + len(chunks), newest)
+    if after.late and not call.late:
+        log.warning("audio came too late to be heard", call_id=chunks[0].call_id, chunks=after.late)
     over = last is not None and sum(channel.ended for channel in channels.values()) >= last.channels
     return Listened(after, pieces, rejected, last if over else None)
+
+
+def fall_silent(call: Call, vad: Vad) -> Listened:
+    """No more chunks may come: all that is here is said, whatever is missing in it, and cut where the audio ends.
+    A chunk that comes even so goes on from there."""
+    channels: dict[Speaker, Channel] = {}
+    pieces: list[Piece] = []
+    for name, channel in call.channels.items():
+        channels[name], said = channel.finish(vad)
+        pieces += said
+    return Listened(Call(channels, call.arrivals, call.newest), pieces, silent=True)
 
 
 def _too_many(chunk: AudioChunk, channels: Iterable[Speaker]) -> Reject:

@@ -1,23 +1,13 @@
-"""From a chunk's payload to samples. A codec more is one entry in CODECS."""
-
-from collections.abc import Callable, Mapping
-
-import numpy as np
+"""From a chunk's payload to samples."""
 
 from callbus.audio import Samples
 from callbus.errors import Reject
+from callbus.sound_codecs import CODECS, LONGEST_S
 from schemas.records import AudioChunk
 
+__all__ = ["FASTEST_HZ", "LONGEST_S", "SLOWEST_HZ", "decode"]
+
 SLOWEST_HZ, FASTEST_HZ = 4_000, 192_000
-
-
-def _pcm_s16le(payload: bytes) -> Samples:
-    if len(payload) % 2:
-        raise ValueError(f"{len(payload)} bytes are not whole samples of 2 bytes")
-    return np.frombuffer(payload, dtype="<i2").astype(np.int16, copy=False)
-
-
-CODECS: Mapping[str, Callable[[bytes], Samples]] = {"pcm_s16le": _pcm_s16le}
 
 
 def decode(chunk: AudioChunk) -> Samples:
@@ -32,6 +22,6 @@ def decode(chunk: AudioChunk) -> Samples:
     if chunk.channels < 1:
         raise Reject(f"{where}: says that the call has {chunk.channels} channels; expected 1 or more")
     try:
-        return CODECS[chunk.codec](chunk.payload)
+        return CODECS[chunk.codec](chunk.payload, chunk.sample_rate_hz)
     except ValueError as error:
         raise Reject(f"{where}: its payload is not {chunk.codec}: {error}") from error

@@ -41,6 +41,15 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """An utterance that is still being spoken, in samples from the segmenter's start. Its cut will have this start
+    and this onset."""
+
+    start: int
+    onset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Segmenter:
     """What has been heard since the last cut. A value: feeding it makes a new one."""
 
@@ -53,6 +62,13 @@ class Segmenter:
     onset: int | None = None  # first window of speech
     offset: int = 0  # window after the last one of speech
     voiced: int = 0  # windows of certain speech
+
+    @property
+    def opening(self) -> Opening | None:
+        """The utterance that is open, once it is more than a click: then nothing but a cut for it can come."""
+        if self.onset is None or self.voiced < SHORTEST:
+            return None
+        return Opening(self._start(self.onset), self._sample(self.onset))
 
     def feed(self, samples: Samples, vad: Vad) -> tuple["Segmenter", Cut | None]:
         """Hear more; return at the first cut, with whatever comes after it unheard."""
@@ -119,13 +135,17 @@ class Segmenter:
     def _window(self, first: int, after: int) -> Audio:
         """The window between two samples of the tail, margins included, at RATE_HZ and without the margins."""
         raw = self.tail[max(0, first) : after]
-        padded = np.pad(raw, (max(0, -first), max(0, after - max(0, first) - len(raw))))
-        audio: Audio = soxr.resample(padded.astype(np.float32) / 32768, self.rate_hz, RATE_HZ)
+        if len(raw) < after - first:  # only at both ends of the audio
+            raw = np.pad(raw, (max(0, -first), max(0, after - max(0, first) - len(raw))))
+        audio: Audio = soxr.resample(raw.astype(np.float32) / 32768, self.rate_hz, RATE_HZ)
         window = audio[_MARGIN : _MARGIN + WINDOW]
-        return np.pad(window, (0, WINDOW - len(window)))
+        return window if len(window) == WINDOW else np.pad(window, (0, WINDOW - len(window)))
 
     def _sample(self, window: int) -> int:
         return (window * WINDOW * self.rate_hz + RATE_HZ // 2) // RATE_HZ
+
+    def _start(self, onset: int) -> int:
+        return self._sample(onset - PAD if onset > WAKING else 0)
 
     def _silence(self, resume: int) -> Cut:
         sample = self._sample(resume)
@@ -134,7 +154,7 @@ class Segmenter:
     def _speech(self, onset: int, offset: int, pad: int = PAD) -> Cut:
         end = min(self._sample(offset + pad), self.received)
         return Cut(
-            start=self._sample(onset - PAD if onset > WAKING else 0),
+            start=self._start(onset),
             end=end,
             onset=self._sample(onset),
             offset=min(self._sample(offset), self.received),

@@ -2,7 +2,8 @@
 
 Every utterance gives exactly one `Translation`, and its `status` says how its text came about:
 
-* `pass_through`: it was said in the target language, or there is nothing to translate (`gap`, `end`, an empty text);
+* `pass_through`: it was said in the target language, or there is nothing to translate (`gap`, `unclear`, `end`, an
+  empty text);
 * `translated`: a model for the pair did it, sentence by sentence;
 * `untranslated`: no model for the pair. The text is empty and `reason` says why: the source text is never passed off
   as a translation.
@@ -27,6 +28,7 @@ from consumers.translation.sentences import split
 from schemas.records import Provenance, Translation, TranslationStatus, Utterance
 
 STAGE = "translation"
+_WITHOUT_WORDS = ("gap", "unclear", "end")
 
 
 class Options(BaseModel):
@@ -85,7 +87,7 @@ class Translator:
         return self.pairs.get(_language(utterance)) if self._needs_translation(utterance) else None
 
     def _needs_translation(self, utterance: Utterance) -> bool:
-        spoken = utterance.kind not in ("gap", "end") and bool(utterance.text.strip())
+        spoken = utterance.kind not in _WITHOUT_WORDS and bool(utterance.text.strip())
         return spoken and _language(utterance) != self.target
 
     def _translate(self, source: str, texts: Sequence[str]) -> list[str]:
@@ -124,6 +126,9 @@ class Translator:
             at_ms=utterance.at_ms,
             utterance_id=utterance.event_id,
             kind=utterance.kind,
+            interrupted=utterance.interrupted,
+            revision=utterance.revision,
+            heard_again=utterance.heard_again,
             speaker=utterance.speaker,
             start_ms=utterance.start_ms,
             end_ms=utterance.end_ms,
@@ -131,7 +136,7 @@ class Translator:
             status=status,
             source_text=utterance.text,
             source_language=source,
-            language="" if utterance.kind in ("gap", "end") else self.target,
+            language="" if utterance.kind in _WITHOUT_WORDS else self.target,
             text=text,
             reason=reason,
             provenance=Provenance(stage=STAGE, model=name, model_version=version, origin_ids=(utterance.event_id,)),

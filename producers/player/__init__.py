@@ -4,8 +4,21 @@
 Only `play` touches the outside; all that decides is in `files.py` and `timeline.py`.
 """
 
-from producers.player.files import Play, find, read
+from producers.player.files import AUDIO, Play, WrittenCall, WrittenTurn, find, read
 from producers.player.pacing import Progress, Publisher, play
-from producers.player.timeline import Due, events
+from producers.player.timeline import Due, PlayedEvent, events
 
-__all__ = ["Due", "Play", "Progress", "Publisher", "events", "find", "play", "read"]
+__all__ = [
+    "AUDIO",
+    "Due",
+    "Play",
+    "PlayedEvent",
+    "Progress",
+    "Publisher",
+    "WrittenCall",
+    "WrittenTurn",
+    "events",
+    "find",
+    "play",
+    "read",
+]

@@ -10,8 +10,8 @@ A JSON file on its own is a written call, of this form (anything else in it is l
 import hashlib
 import re
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from callbus.audio import Samples, decode_file
 from callbus.errors import InputError
+from callbus.modes import Mode, Rule, mode_of
 from schemas.records import Medium, Speaker
 
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
@@ -33,13 +34,20 @@ class Play:
 
     path: Path
     call_id: str = ""  # empty: named after the file, with an ending that no other run has
-    as_recording: bool = False  # a finished call by reference, instead of live chunks
+    as_recording: bool = False  # a finished call by reference, at once: nothing of it is live
+    mode: Mode | None = None  # how the call is heard; None: as the rules of topology.yaml say
+    attributes: Mapping[str, str] = field(default_factory=dict)  # of its `started`
 
     def named(self) -> "Play":
         """The same with a call_id. Two runs of one file are two calls."""
         stem = re.sub(r"[^\w.-]+", "-", self.path.stem).strip("-") or "call"
-        call_id = self.call_id or f"{stem}-{uuid.uuid4().hex[:8]}"
-        return Play(path=self.path, call_id=call_id, as_recording=self.as_recording)
+        return replace(self, call_id=self.call_id or f"{stem}-{uuid.uuid4().hex[:8]}")
+
+    def chosen(self, rules: Sequence[Rule], call: "AudioCall | WrittenCall", running: int) -> "Play":
+        """The same with the mode that the rules choose, unless it has one; what is no live call has none to choose."""
+        if self.mode is not None or self.as_recording or isinstance(call, WrittenCall):
+            return self
+        return replace(self, mode=mode_of(rules, self.attributes, expected_ms=call.duration_ms, running=running))
 
 
 class WrittenTurn(BaseModel):

@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 from callbus.errors import InputError
+from callbus.modes import Rule
 from producers.player.files import Play, read
 from producers.player.timeline import Due, PlayedEvent, cut_off, events
 
@@ -44,8 +45,11 @@ async def play(
     speed: float = 1.0,
     on_progress: Callable[[Progress], None] | None = None,
     stopping: asyncio.Event | None = None,
+    rules: Sequence[Rule] = (),
 ) -> list[Progress]:
     """Plays every call, and returns how each ended, in the order of `plays`.
+
+    A call whose `mode` isn't given is heard as the first of the `rules` says that fits it as it begins.
 
     `speed` 1 is real time, 2 twice as fast, infinity as fast as the publisher takes it. All calls follow one monotonic
     clock, so that none drifts; `at_ms` of an event is the wall clock at publishing. A file that can't be used ends as a
@@ -55,43 +59,53 @@ async def play(
     """
     if not speed > 0:
         raise InputError(f"speed is {speed}; give a number above 0 (1 is real time, inf as fast as possible)")
-    free = asyncio.Semaphore(AT_ONCE)
-    tell = on_progress or (lambda _: None)
-    stopping = stopping or asyncio.Event()
+    door = _Door(publisher, speed, on_progress or (lambda _: None), stopping or asyncio.Event(), rules)
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(_play(publisher, each.named(), speed, tell, free, stopping)) for each in plays]
+            running = [group.create_task(door.play(each.named())) for each in plays]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
     return [each.result() for each in running]
 
 
-async def _play(
-    publisher: Publisher,
-    asked: Play,
-    speed: float,
-    tell: Callable[[Progress], None],
-    free: asyncio.Semaphore,
-    stopping: asyncio.Event,
-) -> Progress:
-    state = Progress(path=asked.path, call_id=asked.call_id)
-    async with free:
-        if stopping.is_set():
-            return _told(replace(state, cut=True), tell)
-        try:
-            call = await asyncio.to_thread(read, asked.path)
-            timeline = events(asked, call)
-        except InputError as error:
-            return _told(replace(state, error=error), tell)
-        state = replace(state, duration_ms=call.duration_ms)
+@dataclass
+class _Door:
+    """The calls that are played together."""
+
+    publisher: Publisher
+    speed: float
+    tell: Callable[[Progress], None]
+    stopping: asyncio.Event
+    rules: Sequence[Rule]
+    running: int = 0
+    free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def play(self, asked: Play) -> Progress:
+        """One call, once there is room for it."""
+        state = Progress(path=asked.path, call_id=asked.call_id)
+        async with self.free:
+            if self.stopping.is_set():
+                return _told(replace(state, cut=True), self.tell)
+            try:
+                call = await asyncio.to_thread(read, asked.path)
+                timeline = events(asked.chosen(self.rules, call, self.running), call)
+            except InputError as error:
+                return _told(replace(state, error=error), self.tell)
+            self.running += 1
+            try:
+                return await self._publish(timeline, replace(state, duration_ms=call.duration_ms))
+            finally:
+                self.running -= 1
+
+    async def _publish(self, timeline: Iterator[Due], state: Progress) -> Progress:
         start_s = time.monotonic()
         for due in timeline:
-            if not await _until(start_s + due.due_ms / 1000 / speed, stopping):
+            if not await _until(start_s + due.due_ms / 1000 / self.speed, self.stopping):
                 for last in cut_off(chain([due], timeline), state.position_ms):
-                    state = await _publish(publisher, last, state)
-                return _told(replace(state, cut=True), tell)
-            state = _told(await _publish(publisher, due, state), tell)
-    return _told(replace(state, done=True), tell)
+                    state = await _publish(self.publisher, last, state)
+                return _told(replace(state, cut=True), self.tell)
+            state = _told(await _publish(self.publisher, due, state), self.tell)
+        return _told(replace(state, done=True), self.tell)
 
 
 async def _publish(publisher: Publisher, due: Due, state: Progress) -> Progress:

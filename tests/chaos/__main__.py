@@ -15,12 +15,12 @@ from pathlib import Path
 from tests.chaos import report, stacks
 from tests.chaos.breaks import BREAKS
 from tests.chaos.run import Plan, Result, Run
-from tests.chaos.schedule import schedule
+from tests.chaos.schedule import GROWTH, schedule
 from tests.chaos.show import Show
 
 MOST_SHOWN = 12
 SPARE_KILLS = 1.1  # some find nobody to kill: the process has just left by itself
-BROKEN_FAULTS, BROKEN_ROUND, BROKEN_S = 60, 6, 400.0  # how long a broken guarantee may stay unseen
+BROKEN_FAULTS, BROKEN_S = 60, 400.0  # how long a broken guarantee may stay unseen
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
     if args.breaks is not None:
         names = args.breaks or list(BREAKS)
         broken = {name: break_one(name, args.seed) for name in names}
-        unseen = [name for name, result in broken.items() if not result.violations]
+        unseen = [name for name, result in broken.items() if not result.seen]
         print("broken and not seen:", ", ".join(unseen) or "none")
         if args.only_breaks:
             return bool(unseen)
@@ -39,7 +39,7 @@ def main() -> int:
         broken, unseen = {}, []
     plan = Plan(
         args.seed,
-        schedule(args.seed, round(args.kills * SPARE_KILLS)),
+        schedule(args.seed, round(args.kills * SPARE_KILLS), growth=GROWTH),
         Path(args.folder or tempfile.mkdtemp(prefix="chaos-")),
         per_s=args.rate,
         round_faults=args.round,
@@ -55,9 +55,10 @@ def main() -> int:
 
 def break_one(name: str, seed: int) -> Result:
     """Break one guarantee and run until the checker sees it, or for so many faults."""
-    steps = schedule(seed, BROKEN_FAULTS, dict(BREAKS[name].weights))
+    how = BREAKS[name]
+    steps = schedule(seed, BROKEN_FAULTS, dict(how.weights), host_of=how.host_of)
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{name}-"))
-    plan = Plan(seed, steps, folder, round_faults=BROKEN_ROUND, quiet_s=100.0, most_s=BROKEN_S, broken=name)
+    plan = Plan(seed, steps, folder, round_faults=how.look_after, quiet_s=100.0, most_s=BROKEN_S, broken=name)
     result = _play(plan, BROKEN_FAULTS)
     print(f"broken on purpose: {name}: {len(result.violations)} violations after {sum(result.faults.values())} faults")
     for violation in result.violations[:2]:
@@ -80,6 +81,9 @@ def _tell(result: Result) -> None:
         print(f"and {len(result.violations) - MOST_SHOWN} more")
     print(f"{result.kills} kills, {sum(result.faults.values())} faults: {dict(result.faults)}")
     print(f"committed: {dict(result.outputs)}; {result.took_s:.0f} s")
+    print(
+        f"lanes {result.lanes}, {result.on_new_lanes} finished on new ones; {result.given_up} given up; {result.waits}"
+    )
     if result.violations:
         print(f"FAILED; run again with --seed {result.plan.seed}; data and logs are in {result.plan.folder}")
     else:
@@ -92,7 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of a run to do again")
     parser.add_argument("--minutes", type=float, default=60, help="no new round after these")
     parser.add_argument("--rate", type=float, default=60, help="messages of the door per second")
-    parser.add_argument("--round", type=int, default=60, help="faults between two checks")
+    parser.add_argument("--round", type=int, default=120, help="faults between two checks")
     parser.add_argument(
         "--breaks", nargs="*", choices=sorted(BREAKS), help="first break these guarantees; none named: all"
     )

@@ -1,13 +1,15 @@
 """Compares what is with what should be, and says each difference with its evidence. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from callbus.codec import Codec
+from callbus.dead_letters.ledger import settlement_in
+from callbus.lanes import CALL_EVENTS
 from callbus.topology import Group, Topology
-from tests.chaos.expected import Expected, Said, Thread, expected, said
+from tests.chaos.expected import Expected, Said, Spot, Thread, expected, said
 from tests.chaos.reading import Place
 
 Records = Mapping[Place, Sequence[Any]]
@@ -18,7 +20,7 @@ class Violation:
     """One thing that is not as it was promised."""
 
     group: str
-    what: str  # "missing", "twice", "order", "stranger", "content", "dead letter", "failure", "state", "offset"
+    what: str  # "missing", "twice", "order", "stranger", "content", "dead letter", "failure", "state", "offset", …
     evidence: str
 
     def __str__(self) -> str:
@@ -50,11 +52,12 @@ def uncommitted(topology: Topology, records: Records, offsets: Mapping[str, Mapp
 
 def _check_group(group: Group, lanes: int, codec: Codec, consumer: Any, records: Records) -> Iterator[Violation]:
     inputs = {(topic, lane): records.get((topic, lane), ()) for topic in group.inputs for lane in range(lanes)}
-    due = expected(group, consumer, codec, inputs)
+    archive = Archive(group, codec, records)
+    due = expected(group, consumer, codec, inputs, archive.sent_back)
     [output] = group.outputs
     yield from _outputs(group.name, codec, output, due, records)
-    yield from _dead_letters(group, codec, due, records)
-    yield from _failures(group.name, codec, due, records)
+    yield from _dead_letters(group, due, archive)
+    yield from _words(group.name, codec, due, records)
     if group.changelog is not None:
         yield from _states(group.name, group.changelog, codec, due, records)
 
@@ -73,11 +76,16 @@ def _outputs(group: str, codec: Codec, topic: str, due: Expected, records: Recor
             maker = event.provenance.model_version
             where[event.event_id].append(f"{topic}[{lane}]@{message.offset} by process {maker} at {message.timestamp}")
     for thread in sorted(due.said.keys() | found.keys()):
-        yield from _thread(group, thread, due.said.get(thread, []), found.get(thread, []), where)
+        yield from _thread(group, thread, due.said.get(thread, []), found.get(thread, []), due.late, where)
 
 
 def _thread(
-    group: str, thread: Thread, due: Sequence[Said], found: Sequence[Said], where: Mapping[str, list[str]]
+    group: str,
+    thread: Thread,
+    due: Sequence[Said],
+    found: Sequence[Said],
+    late: Set[str],
+    where: Mapping[str, list[str]],
 ) -> Iterator[Violation]:
     if list(due) == list(found):
         return
@@ -97,6 +105,7 @@ def _thread(
             yield Violation(
                 group, "content", f"{who}, number {sequence}: {got[3]} instead of {texts[event_id][3]}: {places}"
             )
+    due, found = ([one for one in those if one[0] not in late] for those in (due, found))
     if times == wanted and [one[0] for one in due] != [one[0] for one in found]:
         at = next(i for i, (a, b) in enumerate(zip(due, found, strict=True)) if a[0] != b[0])
         yield Violation(
@@ -104,42 +113,59 @@ def _thread(
         )
 
 
-def _dead_letters(group: Group, codec: Codec, due: Expected, records: Records) -> Iterator[Violation]:
-    found: dict[tuple[str, int, int], list[Any]] = defaultdict(list)
-    for (name, lane), messages in records.items():
-        if name == group.dead_letters:
-            for message in messages:
-                letter = codec.decode(name, message.value)
-                found[letter.topic, letter.lane, letter.offset].append((lane, message.offset, letter))
-    for place in sorted(due.dead.keys() | found.keys()):
-        letters, original = found.get(place, []), due.dead.get(place)
+class Archive:
+    """A group's dead letters by the input that each is of, as (lane, offset, letter), and what was done with them."""
+
+    def __init__(self, group: Group, codec: Codec, records: Records) -> None:
+        self.letters: dict[Spot, list[tuple[int, int, Any]]] = defaultdict(list)
+        self.sent_back: Counter[Spot] = Counter()
+        self.wrong: list[str] = []
+        spots: dict[tuple[int, int], Spot] = {}
+        for (name, lane), messages in records.items():
+            for message in messages if name == group.dead_letters else ():
+                if message.value is not None:
+                    letter = codec.decode(name, message.value)
+                    spots[lane, message.offset] = spot = letter.topic, letter.lane, letter.offset
+                    self.letters[spot].append((lane, message.offset, letter))
+                elif (settled := settlement_in(message.headers)) and (lane, settled.offset) in spots:
+                    self.sent_back[spots.pop((lane, settled.offset))] += 1
+                else:
+                    self.wrong.append(f"{name}[{lane}]@{message.offset} settles no letter, or one that was settled")
+
+
+def _dead_letters(group: Group, due: Expected, archive: Archive) -> Iterator[Violation]:
+    for place in sorted(due.dead.keys() | archive.letters.keys()):
+        letters, original = archive.letters.get(place, []), due.dead.get(place)
         at = f"{place[0]}[{place[1]}]@{place[2]}"
         written = ", ".join(f"{group.dead_letters}[{lane}]@{offset}: {x.message}" for lane, offset, x in letters)
         if original is None:
             yield Violation(group.name, "dead letter", f"of {at}, which is no poison: {written}")
-        elif len(letters) != 1:
-            yield Violation(group.name, "dead letter", f"{len(letters)} of the poison {at}: {written}")
-        else:
-            [(lane, _, letter)] = letters
+            continue
+        if len(letters) != due.letters[place]:
+            many = f"{len(letters)} instead of {due.letters[place]} of the poison {at}: {written}"
+            yield Violation(group.name, "dead letter", many)
+        for lane, _, letter in letters:
             headers = tuple((h.name, h.value) for h in letter.headers)
-            if (lane, letter.key, letter.value, headers) != (
-                place[1],
-                original.key,
-                original.value,
-                tuple(original.headers),
-            ):
+            same = place[1], original.key, original.value, tuple(original.headers)
+            if (lane, letter.key, letter.value, headers) != same:
                 yield Violation(group.name, "dead letter", f"of {at} differs from its original")
+            tries = group.retry.attempts
+            given_up = letter.message.startswith(f"given up after {tries} attempts") and letter.attempts == tries
+            if given_up != (place in due.given_up):
+                yield Violation(group.name, "dead letter", f"of {at} after {letter.attempts} attempts: {written}")
+    yield from (Violation(group.name, "dead letter", wrong) for wrong in archive.wrong)
 
 
-def _failures(group: str, codec: Codec, due: Expected, records: Records) -> Iterator[Violation]:
-    found: Counter[tuple[int, str]] = Counter()
+def _words(group: str, codec: Codec, due: Expected, records: Records) -> Iterator[Violation]:
+    found: Counter[tuple[int, str, str]] = Counter()
     for (name, lane), messages in records.items():
-        if name == "call-events":
+        if name == CALL_EVENTS:
             events = (codec.decode(name, message.value) for message in messages)
-            found.update((lane, event.call_id) for event in events if event.stage == group)
-    for who in sorted(due.failed.keys() | found.keys()):
-        if found[who] != due.failed.get(who, 0):
-            evidence = f"{who[1]} on lane {who[0]} was told {found[who]} times of {due.failed.get(who, 0)} failures"
+            found.update((lane, event.call_id, event.type) for event in events if event.stage == group)
+    for who in sorted(due.told.keys() | found.keys()):
+        if found[who] != due.told[who]:
+            lane, call_id, word = who
+            evidence = f"{call_id} on lane {lane} was told {word!r} {found[who]} times instead of {due.told[who]}"
             yield Violation(group, "failure", evidence)
 
 

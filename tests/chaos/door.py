@@ -3,15 +3,18 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from callbus.codec import Codec
 from callbus.kafka import Connection
-from tests.chaos.traffic import Published, Traffic, value_of
+from tests.chaos.traffic import DOORS, GARBAGE_GOES_TO, Published, Traffic, value_of
 
 _MOST_UNDER_WAY = 500
+_ASK_AGAIN_S = 0.05
 _AWAY_MS = 120_000  # longer than any broker of a run stays away: aiokafka sends again until then, without doubling
 
 
@@ -48,6 +51,15 @@ class Door:
             else:
                 start -= ahead_s  # what was not published while the broker was away is not made up for
             await self._settle(_MOST_UNDER_WAY)
+
+    async def grow(self, lanes: int) -> None:
+        """Begin calls on so many lanes, once our client knows them."""
+        for topic in {*DOORS.values(), *GARBAGE_GOES_TO}:
+            while len(await self._producer.partitions_for(topic)) < lanes:
+                with suppress(KafkaError):  # the broker is away
+                    await self._producer.client.force_metadata_update()
+                await asyncio.sleep(_ASK_AGAIN_S)
+        self._traffic.lanes = lanes
 
     async def end(self, more: Iterable[Published]) -> None:
         """Publish `more` and return when the broker has everything."""

@@ -10,11 +10,14 @@ from callbus.ids import event_id
 from schemas.records import ChannelProgress, Kind, Provenance, Speaker, Utterance
 
 REFUSED = "refuse me"  # the text of an event that its first consumer rejects
+FOR_EVER = 99  # times: more than any group tries
 GARBAGE = b"\xde\xad not an event"
 
 
-def spoken(call_id: str, speaker: Speaker, sequence: int, kind: Kind = "speech", text: str = "") -> Utterance:
-    """An event of the door: number `sequence` of one channel of a call."""
+def spoken(
+    call_id: str, speaker: Speaker, sequence: int, kind: Kind = "speech", text: str = "", trouble: str = ""
+) -> Utterance:
+    """An event of the door: number `sequence` of one channel of a call. `trouble`: see `trouble_in`."""
     return Utterance(
         event_id=event_id(call_id, "door", f"{speaker}:{sequence}"),
         call_id=call_id,
@@ -24,12 +27,23 @@ def spoken(call_id: str, speaker: Speaker, sequence: int, kind: Kind = "speech",
         start_ms=sequence,
         end_ms=sequence,
         text=text,
-        language="",
+        language=trouble,
         language_probability=1.0,
         confidence=1.0,
         words=(),
         provenance=Provenance(stage="door", model="", model_version="", origin_ids=()),
     )
+
+
+def trouble_in(stage: str, times: int) -> str:
+    """What an event carries with it that this stage can't take so many times, before it can."""
+    return f"{stage} {times}"
+
+
+def times_in_vain(stage: str, event: Utterance) -> int:
+    """How often this stage has to fail at the event; FOR_EVER where it never works."""
+    who, _, times = event.language.partition(" ")
+    return int(times) if who == stage else 0
 
 
 def derived(stage: str, event: Utterance, text: str, **changes: Any) -> Utterance:

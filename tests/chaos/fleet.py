@@ -82,7 +82,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", "tests.chaos.hosting"])
+        self._context.set_forkserver_preload(["__main__", "tests.chaos.hosting", "tests.chaos.operators"])
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
 
     _context: multiprocessing.context.ForkServerContext = field(init=False)

@@ -1,5 +1,6 @@
 """The chaos graph, loaded with only the schemas that it uses, and its consumers without trouble, for the checker."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,18 @@ _SCHEMAS = (
 PURE: Mapping[str, Any] = {"relay": Relay(), "count": Count(), "hold": Hold(), "slow": Slow(0)}
 
 
-def graph(folder: Path) -> Topology:
-    """The topology; who asks first copies its schemas to `folder`: a schema that no topic uses is an error."""
+def graph(folder: Path, lanes: int | None = None) -> Topology:
+    """The topology, with another number of lanes if one is given.
+
+    Who asks first copies its schemas to `folder`: a schema that no topic uses is an error.
+    """
     avro = folder / "avro"
     if not avro.exists():
         avro.mkdir(parents=True)
         for name in _SCHEMAS:
             shutil.copy(AVRO / f"{name}.avsc", avro)
-    return load(FILE, avro=avro)
+    if lanes is None:
+        return load(FILE, avro=avro)
+    grown = folder / f"topology-{lanes}.yaml"
+    grown.write_text(re.sub(r"(?m)^lanes: \d+", f"lanes: {lanes}", FILE.read_text()))
+    return load(grown, avro=avro)

@@ -18,7 +18,7 @@ from callbus import logs, process
 from callbus.errors import CallbusError
 from callbus.kafka import Connection
 from callbus.worker import clients
-from tests.chaos import breaks, stacks
+from tests.chaos import breaks, flaky, stacks
 from tests.chaos.drawn_out import DrawnOut
 from tests.chaos.graph import graph
 from tests.chaos.schedule import Slot
@@ -41,14 +41,16 @@ def main(assignment: Assignment) -> NoReturn:
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.environ["CALLBUS_OWNER_PID"] = str(os.getppid())
+    os.environ[flaky.FOLDER] = str(assignment.folder)
     logs.configure("INFO", json=True)
     stacks.on_signal()
+    stacks.end_with_the_run()
     consumers.__path__.append(str(Path(__file__).parent / "consumers"))
     breaks.replace_name(clients, "TransactionalProducer", DrawnOut)
     breaks.apply(assignment.broken)
     log = structlog.get_logger("chaos")
     log.info("process", slot=assignment.slot.name, pid=os.getpid())
-    topology, slot = graph(assignment.folder), assignment.slot
+    topology, slot = graph(assignment.folder), assignment.slot  # with the lanes of the start, however many there are
     try:
         asyncio.run(process.run(topology, slot.groups, Connection(assignment.brokers), slot.member))
     except CallbusError as problem:

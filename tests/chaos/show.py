@@ -13,6 +13,9 @@ _VERBS = {
     "thaw": "SIGCONT",
     "broker-kill": "kill -9",
     "broker-start": "started",
+    "grow": "grow",
+    "replay": "replay",
+    "operator-kill": "kill -9",
 }
 
 
@@ -41,6 +44,7 @@ class Show:
         self._faults += step.opens
         number = f"{self._faults:4d}" if step.opens else "    "
         whom = f"{step.slot} ({pid})" if pid else step.slot
+        whom += f" to {step.lanes} lanes" if step.lanes else ""
         self.line(f"{number} {step.at_s:7.1f} s  {step.fault:16} {_VERBS[step.verb]:8} {whom}")
 
     def tally(self, kills: int, published: int, running: int) -> None:

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.records import Kind, Speaker, Utterance
-from tests.chaos.events import GARBAGE, REFUSED, spoken
+from tests.chaos.events import FOR_EVER, GARBAGE, REFUSED, spoken, trouble_in
 
 DOORS: dict[Speaker, str] = {"agent": "said", "caller": "noted", "unknown": "aside"}
+WAYS: dict[Speaker, tuple[str, ...]] = {  # the stages that an event, or what is made of it, comes through
+    "agent": ("relay", "count", "hold", "slow"),
+    "caller": ("count", "hold", "slow"),
+    "unknown": ("hold", "slow"),
+}
 GARBAGE_GOES_TO = ("said", "noted", "aside", "counted", "grouped")  # a stranger may write to any topic
 
 _REFUSED_SHARE = 0.01
 _GARBAGE_SHARE = 0.01
+_TROUBLE_SHARE = 0.02  # what some stage can't take a few times, or ever
+_FOR_EVER_SHARE = 0.25  # of that
+_MOST_TIMES = 3
 _KINDS = {"live": 0.6, "aside": 0.2, "plain": 0.2}  # of calls: two channels; one, not counted; nothing but messages
 _SHORTEST = 12  # events of a channel, before it may end
 _END_SHARE = 0.03
@@ -72,15 +80,22 @@ class Traffic:
         sequence = call.next[channel]
         kind: Kind = "message" if call.plain else "speech"
         text = REFUSED if self._random.random() < _REFUSED_SHARE else ""
+        trouble = self._trouble(channel)
         if last or (sequence >= _SHORTEST and self._random.random() < _END_SHARE):
-            kind, text = "message" if call.plain else "end", ""
+            kind, text, trouble = "message" if call.plain else "end", "", ""  # a call whose end is lost never ends
             del call.next[channel]
             if not call.next:
                 self._running.remove(call)
         else:
             call.next[channel] += 1
-        event = spoken(call.call_id, channel, sequence, kind, text)
+        event = spoken(call.call_id, channel, sequence, kind, text, trouble)
         return Published(DOORS[channel], call.lane, call.call_id.encode(), event)
+
+    def _trouble(self, channel: Speaker) -> str:
+        if self._random.random() >= _TROUBLE_SHARE:
+            return ""
+        times = FOR_EVER if self._random.random() < _FOR_EVER_SHARE else self._random.randint(1, _MOST_TIMES)
+        return trouble_in(self._random.choice(WAYS[channel]), times)
 
     def _garbage(self, call: _Call) -> Published:
         topic = self._random.choice(GARBAGE_GOES_TO)

@@ -1,17 +1,19 @@
 """One group between two topics on a real broker: what the tests of transactions act with and look through."""
 
 import asyncio
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from callbus.kafka import Connection
 from callbus.worker.kip447 import TransactionalProducer, fetch_offsets
 from callbus.worker.records import OutRecord
+from tests.integration.visible import visible
+from tests.until import until
 
 LANES = 4
 DEADLINE_S = 20.0
@@ -64,41 +66,18 @@ class Stage:
         await until(lambda: consumer.assignment() and consumer._coordinator.generation > 0)
         return consumer
 
-    async def visible(self, topic: str = "", isolation_level: str = "read_committed") -> list[ConsumerRecord]:
-        """Everything that a reader of this isolation can read now, by lane and offset."""
-        topic = topic or self.output
-        reader = AIOKafkaConsumer(bootstrap_servers=self.broker, isolation_level=isolation_level, fetch_max_wait_ms=50)
-        await reader.start()
-        try:
-            lanes = [TopicPartition(topic, lane) for lane in range(LANES)]
-            reader.assign(lanes)
-            await reader.seek_to_beginning()
-            ends = await reader.end_offsets(lanes)  # for read_committed, where the oldest open transaction begins
-            read: list[ConsumerRecord] = []
-            deadline = time.monotonic() + DEADLINE_S
-            while any([await reader.position(lane) < ends[lane] for lane in lanes]):
-                assert time.monotonic() < deadline, f"read only {len(read)} records"
-                for records in (await reader.getmany(timeout_ms=100)).values():
-                    read += records
-            return sorted(read, key=lambda record: (record.partition, record.offset))
-        finally:
-            await reader.stop()
+    async def visible(self, isolation_level: str = "read_committed") -> list[ConsumerRecord]:
+        """The output as a reader of this isolation can read it now, by lane and offset."""
+        return await visible(Connection(self.broker), self.output, LANES, isolation_level)
 
     async def values(self, isolation_level: str = "read_committed") -> list[bytes | None]:
-        return [record.value for record in await self.visible(isolation_level=isolation_level)]
+        return [record.value for record in await self.visible(isolation_level)]
 
     def outputs(self, *values: bytes, lane: int = 0) -> list[OutRecord]:
         return [OutRecord(self.output, lane, b"call", value) for value in values]
 
     def next_offset(self, offset: int, lane: int = 0) -> dict[TopicPartition, int]:
         return {TopicPartition(self.input, lane): offset}
-
-
-async def until(true: Callable[[], Any]) -> None:
-    """Wait for a condition of this process; fails after the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def stable_offsets(

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from callbus.worker.assignor import LaneAssignor
-from tests.integration.stage import until
+from tests.until import until
 
 pytestmark = pytest.mark.broker
 

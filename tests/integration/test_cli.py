@@ -12,8 +12,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from callbus.broker import EmbeddedBroker
+from callbus.codec import codec_of
 from callbus.lanes import LaneChooser
-from callbus.process import codec_of
 from callbus.topology import load
 from schemas.records import (
     CallDocument,

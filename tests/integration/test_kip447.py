@@ -253,7 +253,9 @@ async def test_publishing_needs_a_transaction_and_a_lane(stage: Stage) -> None:
     producer = await stage.producer()
     with pytest.raises(IllegalOperation):
         await producer.publish(stage.outputs(b"early"))
-    with pytest.raises(UnknownTopicOrPartitionError, match=f"{stage.output} has no partition {LANES}"):
+    with pytest.raises(
+        UnknownTopicOrPartitionError, match=f"{stage.output} has lanes 0 to {LANES - 1}, and no lane {LANES}"
+    ):
         async with producer.transaction():
             await producer.publish([*stage.outputs(b"good"), *stage.outputs(b"bad", lane=LANES)])
     assert await stage.values("read_uncommitted") == []

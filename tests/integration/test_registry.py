@@ -24,9 +24,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from callbus.broker import leash
-from callbus.codec import Codec
+from callbus.codec import Codec, codec_of
 from callbus.errors import CodecError, SchemaError
-from callbus.process import codec_of
 from callbus.registry import LIMIT_S, SchemaRegistry
 from callbus.topology import load
 from callbus.worker.clients import Timeouts
@@ -42,6 +41,7 @@ SESSION_S, HEARTBEAT_S = Timeouts().session_ms / 1000, Timeouts().heartbeat_ms /
 
 registry = registries.registry
 slow = pytest.mark.slow
+ANSWER_S = 10.0  # an answer lost on a laden machine was once waited for until the test's limit
 fetches = pytest.mark.timeout(900)  # the first run downloads 158 MB
 embedded = pytest.mark.skipif(registries.CHOICE in os.environ, reason=f"{registries.CHOICE} names a registry not ours")
 
@@ -55,6 +55,11 @@ def topic() -> str:
 def codec(topic: str, url: str) -> Codec:
     """As a process that has just started has it: with nothing remembered."""
     return Codec({topic: "Utterance"}, SchemaRegistry(url))
+
+
+def confluents(url: str) -> SchemaRegistryClient:
+    """Confluent's own client, which asks again what was not answered. Its default is to wait for ever."""
+    return SchemaRegistryClient({"url": url, "timeout": ANSWER_S})
 
 
 def plain_of(record: Utterance) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def changed(**fields: object) -> str:
 def test_what_one_process_writes_another_reads(registry: str, topic: str) -> None:
     """The first byte is 0, the next four are the registry's id of the topic's schema; the record is the same."""
     value = codec(topic, registry).encode(topic, utterance(text="Olá"))
-    known = SchemaRegistryClient({"url": registry}).get_latest_version(f"{topic}-value")
+    known = confluents(registry).get_latest_version(f"{topic}-value")
     assert value[0] == 0
     assert int.from_bytes(value[1:5], "big") == known.schema_id
     assert codec(topic, registry).decode(topic, value) == utterance(text="Olá")
@@ -85,7 +90,7 @@ def test_what_one_process_writes_another_reads(registry: str, topic: str) -> Non
 @fetches
 def test_confluents_own_serializer_and_ours_read_each_other(registry: str, topic: str) -> None:
     """The same bytes from both, so that subscribers and doors need nothing of ours."""
-    client, where = SchemaRegistryClient({"url": registry}), SerializationContext(topic, MessageField.VALUE)
+    client, where = confluents(registry), SerializationContext(topic, MessageField.VALUE)
     record = utterance(text="Habari")
     plain = plain_of(record)
     ours = codec(topic, registry).encode(topic, record)
@@ -101,7 +106,7 @@ def test_a_later_schema_is_read_by_this_release(registry: str, topic: str) -> No
     """A door that is a release ahead has added a field with a default: we find its schema and pass over the field."""
     codec(topic, registry).encode(topic, utterance())
     later = changed(name="mood", type="string", default="calm")
-    client, where = SchemaRegistryClient({"url": registry}), SerializationContext(topic, MessageField.VALUE)
+    client, where = confluents(registry), SerializationContext(topic, MessageField.VALUE)
     plain = plain_of(utterance())
     value = AvroSerializer(client, later)(plain | {"mood": "afraid"}, where)
     assert value[:5] != codec(topic, registry).encode(topic, utterance())[:5]
@@ -114,7 +119,7 @@ def test_an_incompatible_schema_is_refused(registry: str, topic: str) -> None:
     """The registry's default is NONE: the promise is ours. The error names the subject, the field and what to do."""
     ours = SchemaRegistry(registry)
     ours.id_of(topic, store.text("Utterance"))
-    client = SchemaRegistryClient({"url": registry})
+    client = confluents(registry)
     assert client.get_config(f"{topic}-value").compatibility_level.value == "FULL_TRANSITIVE"
     with pytest.raises(SchemaError, match=rf"{topic}-value: not compatible.*mood.*needs a default"):
         ours.id_of(topic, changed(name="mood", type="string"))
@@ -151,7 +156,7 @@ def test_an_id_the_registry_does_not_know_is_the_events_fault(registry: str, top
 @fetches
 def test_a_schema_of_another_kind_is_the_events_fault(registry: str, topic: str) -> None:
     """Somebody's JSON schema, or one that only refers to others: a CodecError."""
-    client = SchemaRegistryClient({"url": registry})
+    client = confluents(registry)
     theirs = client.register_schema(
         f"{topic}-other", Schema('{"$schema": "http://json-schema.org/draft-07/schema#"}', "JSON")
     )
@@ -169,7 +174,7 @@ def test_every_topic_of_the_graph_is_accepted(registry: str) -> None:
     for topic, schema in schemas.items():
         found = reader.schema_of(writer.id_of(topic, store.text(schema)))
         assert store.rabin(found) == store.rabin(store.parsed(schema))
-    assert {f"{topic}-value" for topic in schemas} <= set(SchemaRegistryClient({"url": registry}).get_subjects())
+    assert {f"{topic}-value" for topic in schemas} <= set(confluents(registry).get_subjects())
     assert codec_of(topology, registry).encode("transcripts", utterance())[0] == 0
 
 
@@ -256,6 +261,8 @@ def test_an_id_that_can_be_no_schemas_is_not_asked_for(topic: str) -> None:
 def test_user_and_password_are_sent_and_never_shown(topic: str, caplog: pytest.LogCaptureFixture) -> None:
     """As basic authentication, decoded; in no message, no cause of it and no log line at any level."""
     caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2"):  # callbus.logs may have hushed them
+        caplog.set_level(logging.DEBUG, logger=name)
     with stranger(401, b"{}") as (url, seen), pytest.raises(SchemaError) as caught:
         use(url.replace("://", f"://door:{ENCODED}@"), topic, "writing")
     assert seen == [f"Basic {base64.b64encode(f'door:{PASSWORD}'.encode()).decode()}"]

@@ -94,6 +94,23 @@ async def test_growing_lanes_keeps_every_event_where_it_was(broker: str, graph: 
     assert record.value == b"event"
 
 
+async def test_a_growth_that_was_broken_off_goes_on(broker: str, graph: Graph) -> None:
+    """Each step stands on the broker when the next one begins: the door's topic comes last, and the rest is a plan."""
+    async with connected(Connection(broker)) as admin:
+        await carry_out(admin, graph.load(lanes=2))
+        wider = graph.load(lanes=5)
+        whole = plan(wider, await read(admin))
+        assert whole.grow[-1].topic == graph.calls
+        await apply(admin, replace(whole, grow=tuple(grow for grow in whole.grow if grow.topic != graph.calls)))
+        state = await read(admin)
+        assert {name for name, topic in state.topics.items() if topic.lanes == 2 and graph.prefix in name} == {
+            graph.calls
+        }
+        rest = plan(wider, state)
+        assert [grow.topic for grow in rest.grow] == [graph.calls]
+        await carry_out(admin, wider)
+
+
 async def test_a_change_keeps_what_the_operator_set(broker: str, graph: Graph) -> None:
     """Longer retention is applied; a setting that is not ours stays."""
     async with connected(Connection(broker)) as admin:
@@ -113,8 +130,9 @@ async def test_a_refused_plan_changes_nothing(broker: str, graph: Graph) -> None
     """One topic that would lose data stops the whole plan, the harmless parts too."""
     async with connected(Connection(broker)) as admin:
         await carry_out(admin, graph.load(lanes=2, retention="7d"))
-        made = plan(graph.load(lanes=4, retention="1d"), await read(admin))
-        assert len(made.grow) == 4
+        wider = graph.load(lanes=4, retention="1d")
+        made = plan(wider, await read(admin))
+        assert len(made.grow) == len(wider.all_topics())
         with pytest.raises(PlanRefused, match=f"{graph.calls}: retention 7d → 1d"):
             await apply(admin, made)
         state = await read(admin)
@@ -123,12 +141,13 @@ async def test_a_refused_plan_changes_nothing(broker: str, graph: Graph) -> None
 
 
 async def test_shrinking_and_uncompacting_are_refused(broker: str, graph: Graph) -> None:
-    """Fewer lanes for four topics and a compacted topic made to forget: each is named."""
+    """Fewer lanes for every topic and a compacted topic made to forget: each is named."""
     async with connected(Connection(broker)) as admin:
         await carry_out(admin, graph.load(lanes=3))
-        made = plan(graph.load(lanes=2, kept="retention: 7d"), await read(admin))
+        fewer = graph.load(lanes=2, kept="retention: 7d")
+        made = plan(fewer, await read(admin))
     reasons = [refusal.reason for refusal in made.refused]
-    assert sum("can't take lanes away" in reason for reason in reasons) == 4
+    assert sum("can't take lanes away" in reason for reason in reasons) == len(fewer.all_topics())
     assert sum("cleanup.policy compact → delete" in reason for reason in reasons) == 1
 
 

@@ -1,83 +1,43 @@
 """callbus.worker on a real broker: exactly once, state, held-back offsets, refusals, hand-over."""
 
 import asyncio
+import threading
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
-from callbus import topics
-from callbus.broker import EmbeddedBroker
-from callbus.codec import Codec
-from callbus.consumer import CallResult, CallSlice, Outcome, Reject, Retry
-from callbus.ids import event_id
+from callbus.consumer import CallResult, CallSlice, Outcome, Retry
+from callbus.errors import Fenced
 from callbus.kafka import Connection
-from callbus.process import codec_of
-from callbus.topology import Topology, load
-from callbus.worker.worker import Limits, Worker
-from schemas.records import AudioChunk, ChannelProgress, Record, TranscriptionProgress, Translation, Utterance
-from tests.builders import PROVENANCE, chunk, utterance
+from callbus.worker.clients import Timeouts
+from callbus.worker.worker import Worker
+from schemas.records import AudioChunk, ChannelProgress, Record, TranscriptionProgress, Utterance
+from tests.builders import chunk, utterance
+from tests.integration.working import CODEC, LIMITS, TOPOLOGY, Echo, kafka, lane_of, publish, read, running
+
+__all__ = ["kafka"]
 
 pytestmark = pytest.mark.broker
 
-TOPOLOGY = Path(__file__).parents[2] / "topology.yaml"
-LIMITS = Limits(backoff_ms=20, offsets_only_commit_ms=50)
+TIMEOUTS = Timeouts()
 
 
-@pytest.fixture
-async def kafka(tmp_path: Path) -> AsyncIterator[Connection]:
-    """A broker of one's own with every topic of the graph: groups and topics have their real names."""
-    with EmbeddedBroker(tmp_path / "kafka") as broker:
-        connection = Connection(broker.bootstrap_servers)
-        admin = AIOKafkaAdminClient(**connection.client())
-        await admin.start()
-        try:
-            await topics.apply(admin, topics.plan(load(TOPOLOGY), await topics.read(admin)))
-        finally:
-            await admin.close()
-        yield connection
-
-
-class Echo:
-    """Translates by saying it again. Refuses "poison", asks for a retry of "later" the first two times."""
+class Asking(Echo):
+    """Asks for a retry of "later" the first two times."""
 
     def __init__(self) -> None:
         self.asked = 0
 
-    def handle(self, events: Sequence[Utterance]) -> list[Outcome]:
-        return [self._one(event) for event in events]
-
-    def _one(self, event: Utterance) -> Outcome:
-        if event.text == "poison":
-            return Reject("this text is poison")
+    def one(self, event: Utterance) -> Outcome:
         if event.text == "later" and self.asked < 2:
             self.asked += 1
             return Retry("the dictionary is on loan")
-        return [
-            Translation(
-                event_id=event_id(event.call_id, "translation", event.event_id),
-                call_id=event.call_id,
-                at_ms=event.at_ms,
-                utterance_id=event.event_id,
-                kind=event.kind,
-                speaker=event.speaker,
-                start_ms=event.start_ms,
-                end_ms=event.end_ms,
-                confidence=event.confidence,
-                status="pass_through",
-                source_text=event.text,
-                source_language=event.language,
-                language="en",
-                text=event.text,
-                provenance=PROVENANCE,
-            )
-        ]
+        return super().one(event)
 
 
 class Fours:
@@ -104,61 +64,6 @@ class Fours:
         )
         state = None if ended else TranscriptionProgress(call_id=one.call_id, channels=(progress,), utterances=said)
         return CallResult(made, state, tuple(open_four), open_four[0] if open_four else None)
-
-
-@asynccontextmanager
-async def running(connection: Connection, group: str, consumer: Any, member: str = "0") -> AsyncIterator[Worker]:
-    """A worker that is stopped gracefully at the end, and whose failure fails the test."""
-    topology = load(TOPOLOGY)
-    with ThreadPoolExecutor(1) as thread:
-        worker = Worker(
-            topology, topology.group(group), consumer, codec_of(topology), connection, thread, member, LIMITS
-        )
-        task = asyncio.create_task(worker.run())
-        try:
-            settled = asyncio.create_task(worker.settled.wait())
-            await asyncio.wait({task, settled}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
-            assert settled.done(), task
-            yield worker
-        finally:
-            worker.stop()
-            await task
-
-
-async def publish(connection: Connection, topic: str, records: Sequence[Any], lane_of: Callable[[str], int]) -> None:
-    codec = codec_of(load(TOPOLOGY))
-    producer = AIOKafkaProducer(**connection.client(), enable_idempotence=True)
-    await producer.start()
-    for record in records:
-        raw = record if isinstance(record, bytes) else codec.encode(topic, record)
-        call_id = "garbage" if isinstance(record, bytes) else record.call_id
-        await producer.send(topic, raw, key=call_id.encode(), partition=lane_of(call_id))
-    await producer.stop()
-
-
-async def read(connection: Connection, topic: str, count: int, timeout_s: float = 20) -> list[Any]:
-    """All committed records of a topic, waiting until there are at least `count`, as (lane, record)."""
-    codec, topology = codec_of(load(TOPOLOGY)), load(TOPOLOGY)
-    consumer = AIOKafkaConsumer(**connection.client(), isolation_level="read_committed", enable_auto_commit=False)
-    await consumer.start()
-    partitions = [TopicPartition(topic, lane) for lane in range(topology.lanes)]
-    consumer.assign(partitions)
-    await consumer.seek_to_beginning(*partitions)
-    found: list[Any] = []
-    try:
-        async with asyncio.timeout(timeout_s):
-            while len(found) < count:
-                for tp, messages in (await consumer.getmany(timeout_ms=200)).items():
-                    found += [(tp.partition, codec.decode(topic, message.value)) for message in messages]
-        for messages in (await consumer.getmany(timeout_ms=300)).values():
-            found += [(m.partition, codec.decode(topic, m.value)) for m in messages]
-    finally:
-        await consumer.stop()
-    return found
-
-
-def lane_of(call_id: str) -> int:
-    return sum(call_id.encode()) % 8
 
 
 async def test_every_input_has_its_output_once_on_its_lane(kafka: Connection) -> None:
@@ -194,7 +99,7 @@ async def test_a_refused_input_becomes_a_dead_letter_and_its_call_says_so(kafka:
 
 async def test_a_retry_comes_again_in_order(kafka: Connection) -> None:
     """What asks for a retry is tried again; nothing of its call overtakes it, and nothing is said twice."""
-    async with running(kafka, "translation", Echo()):
+    async with running(kafka, "translation", Asking()):
         await publish(kafka, "transcripts", [utterance(text=t) for t in ("a", "later", "b")], lane_of)
         found = await read(kafka, "translations", 3)
     assert [record.text for _, record in found] == ["a", "later", "b"]
@@ -262,11 +167,8 @@ async def test_a_consumer_that_fails_stops_the_group_with_nothing_committed(kafk
             raise ZeroDivisionError("a fault of the code")
 
     await publish(kafka, "transcripts", [utterance(text="a")], lane_of)
-    topology = load(TOPOLOGY)
     with ThreadPoolExecutor(1) as thread:
-        worker = Worker(
-            topology, topology.group("translation"), Broken(), codec_of(topology), kafka, thread, "0", LIMITS
-        )
+        worker = Worker(TOPOLOGY, TOPOLOGY.group("translation"), Broken(), CODEC, kafka, thread, "0", LIMITS)
         with pytest.raises(ZeroDivisionError):
             async with asyncio.timeout(30):
                 await worker.run()
@@ -275,12 +177,58 @@ async def test_a_consumer_that_fails_stops_the_group_with_nothing_committed(kafk
     assert [record.text for _, record in found] == ["a"]
 
 
-def test_codec_covers_every_topic() -> None:
-    """Declared and derived topics alike can be decoded."""
-    codec = codec_of(load(TOPOLOGY))
-    assert isinstance(codec, Codec)
-    topology: Topology = load(TOPOLOGY)
-    for topic in topology.all_topics():
-        if topic.schema:
-            with pytest.raises(Exception, match="empty message"):
-                codec.decode(topic.name, b"")
+async def test_a_second_process_of_the_same_name_pushes_the_first_one_out(kafka: Connection) -> None:
+    """The first one leaves and says why; the second one has the lanes."""
+    with ThreadPoolExecutor(1) as thread:
+        first = Worker(TOPOLOGY, TOPOLOGY.group("translation"), Echo(), CODEC, kafka, thread, "0", LIMITS)
+        task = asyncio.create_task(first.run())
+        async with asyncio.timeout(30):
+            await first.ready()
+            async with running(kafka, "translation", Echo()) as second:
+                with pytest.raises(Fenced, match="another process runs as"):
+                    await task
+                assert len(second.lanes) == 8
+
+
+class Slow(Echo):
+    """Takes longer for its first batch than a session lasts."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+
+    def handle(self, events: Sequence[Utterance]) -> list[Outcome]:
+        if not self.begun.is_set():
+            self.begun.set()
+            time.sleep(TIMEOUTS.session_ms / 1000 + 2)
+        return super().handle(events)
+
+
+async def test_slow_work_costs_neither_membership_nor_memory(kafka: Connection) -> None:
+    """While the model works, heartbeats and polling go on, and a full lane is paused; then all of it is done, once."""
+    said = [utterance("call", f"{n}", start_ms=n) for n in range(3000)]
+    consumer = Slow()
+    await publish(kafka, "transcripts", said[:1], lambda _: 0)
+    async with running(kafka, "translation", consumer, limits=replace(LIMITS, queued_inputs=50)) as worker:
+        await asyncio.to_thread(consumer.begun.wait, 20)
+        member = worker._ownership.member
+        await publish(kafka, "transcripts", said[1:], lambda _: 0)
+        most = 0
+        async with asyncio.timeout(40):
+            while not (found := await read(kafka, "translations", 0)):
+                most = max(most, len(worker._ownership.lanes[0]))
+        assert worker._ownership.member is member, "the group was assigned anew"
+        found = await read(kafka, "translations", 3000)
+    assert 50 < most < 2500
+    assert [record.text for _, record in found] == [f"{n}" for n in range(3000)]
+
+
+async def test_who_is_told_to_stop_leaves_its_lanes_to_the_others_at_once(kafka: Connection) -> None:
+    """Not when its session is over: a static member says so, or its lanes would stand still for that long."""
+    async with running(kafka, "translation", Echo(), "0") as first:
+        async with running(kafka, "translation", Echo(), "1"):
+            pass
+        left = time.monotonic()
+        async with asyncio.timeout(20):
+            while len(first.lanes) < TOPOLOGY.lanes:
+                await asyncio.sleep(0.02)
+        assert time.monotonic() - left < TIMEOUTS.session_ms / 2000

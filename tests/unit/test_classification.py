@@ -15,7 +15,7 @@ from callbus.models import ModelSpec, resolve
 from consumers.classification import UNDETERMINED, Classifier, load
 from consumers.corpus import read_dialogues
 from consumers.encoder import encoder
-from schemas.records import CallDocument, Classification, Judgement
+from schemas.records import CallDocument, Classification, Entity, Judgement, WordChanges
 from tests.documents import ROOT, SAMPLES, document, of_dialogue, of_sample, spoken
 
 pytestmark = pytest.mark.model
@@ -150,6 +150,53 @@ def test_a_call_of_which_too_little_is_known_is_undetermined(classifier: Classif
         assert judged.main.evidence == ()
 
 
+def test_a_call_that_was_never_about_a_case_needs_nothing_once_it_is_over(classifier: Classifier) -> None:
+    """As the topology says it; while it goes on everything is open. Sounds in brackets are not said."""
+    options = classifier.options.model_copy(
+        update={"unclear_priority": "low", "unclear_intervention": "No intervention needed"}
+    )
+    set_up = replace(classifier, options=options)
+    rain = [
+        ("agent", "Hello, child helpline, can you hear me?"),
+        ("caller", "(a child cries and is beaten with a belt)"),
+    ]
+    over, going_on = document(spoken(*rain * 9), "over"), document(spoken(*rain * 9), "on", complete=False)
+    [judged, open_] = classify(set_up, over, going_on)
+    assert labels(judged) == {
+        "main": UNDETERMINED,
+        "sub": UNDETERMINED,
+        "priority": "low",
+        "intervention": "No intervention needed",
+    }
+    assert set(labels(open_).values()) == {UNDETERMINED}
+    [heard] = classify(set_up, document(spoken(("caller", rain[1][1].strip("()"))), "said"))
+    assert heard.main.label == "vane"
+
+
+def test_a_call_that_goes_on_is_judged_after_half_a_minute_and_150_characters(classifier: Classifier) -> None:
+    """Not before both; one that is over always is."""
+    said = "My stepmother beats my little brother with a cable until he bleeds."
+    for turns, begun in (
+        ([("caller", said)], False),  # too early, too little
+        ([("silence", 40), ("caller", said)], False),  # too little
+        ([("caller", f"{said} {said} {said}"[:151].replace(" ", "_").replace("_", " ", 8))], False),  # too early
+        ([("silence", 40), ("caller", f"{said} He is six and nobody helps him."), ("caller", f"{said} Now.")], True),
+    ):
+        [judged] = classify(classifier, document(spoken(*turns), complete=False))
+        assert (judged.main.label != UNDETERMINED) == begun, turns
+    [judged] = classify(classifier, document(spoken(("caller", said))))
+    assert judged.main.label == "vane"
+
+
+def test_what_the_counsellor_makes_of_hints_counts(classifier: Classifier) -> None:
+    """A caller who speaks of a cloth behind a mill means a foundling once the counsellor says so."""
+    hints = ("caller", "The women found a cloth tied up in the grass, it moved, and my wife has it on her lap now.")
+    told = ("agent", "So a newborn baby was left there, nobody knows its mother, and it needs somebody to care for it.")
+    [hinted, said] = classify(classifier, document(spoken(hints), "hinted"), document(spoken(hints, told), "told"))
+    assert said.sub.label == "No Care Giver"
+    assert said.sub.score > (hinted.sub.score if hinted.sub.label == "No Care Giver" else 0)
+
+
 def test_a_batch_with_several_revisions_of_a_call_judges_only_the_newest(classifier: Classifier) -> None:
     """In whatever order they come; other calls are not touched."""
     turns = spoken(("agent", "Hello."), ("caller", "My daughter has been missing since yesterday, we can't find her."))
@@ -170,8 +217,10 @@ def test_the_same_document_gives_the_same_event_in_any_company(classifier: Class
 def test_an_event_says_what_it_rests_on(classifier: Classifier) -> None:
     """Document, revision, model and heads."""
     call, _ = of_sample(SAMPLES[0])
-    [judged] = classify(classifier, replace(call, revision=7, complete=False))
+    changes = WordChanges(words=9, changed=1, added=0, removed=0, word_error_rate=0.1111)
+    [judged] = classify(classifier, replace(call, revision=7, complete=False, hearing=2, changes=changes))
     assert (judged.document_id, judged.revision, judged.complete) == (call.event_id, 7, False)
+    assert (judged.hearing, judged.changes) == (2, changes)
     assert judged.at_ms == call.at_ms
     assert judged.provenance.origin_ids == (call.event_id,)
     assert judged.provenance.model == "minilm"
@@ -204,6 +253,8 @@ def test_wrong_settings_are_refused(tmp_path: Path) -> None:
     """An unknown option, no model, one that is none or of a wrong engine, a device that does not exist."""
     with pytest.raises(ValidationError, match="threshold"):
         load(settings(threshold=1))
+    with pytest.raises(ModelError, match="can't be 'urgent': say high, low, medium or undetermined"):
+        load(settings(unclear_priority="urgent"))
     with pytest.raises(ModelError, match="give it a sentence encoder"):
         load(replace(settings(), models=()))
     with pytest.raises(ModelError, match="no sentence encoder can be loaded"):
@@ -218,3 +269,21 @@ def test_groups_of_a_process_share_one_encoder(classifier: Classifier) -> None:
     """Loaded once per model and device."""
     assert load(settings()).encoder is classifier.encoder
     assert encoder(replace(settings(), group="qa")) is classifier.encoder
+
+
+def test_a_telephone_number_says_nothing_of_the_case(classifier: Classifier) -> None:
+    """A sentence that gives one weighs nothing: the judgement is as without it, and no evidence."""
+    matter = ("caller", "The boys of my class take my bread every break and laugh at me when I cry.")
+    number = "My mother can be reached on 0712 345 678."
+    with_it, without = document(spoken(matter, ("caller", number))), document(spoken(matter))
+    start = number.index("0712")
+    phone = Entity(
+        label="PHONE_NUMBER", text=number[start:-1], start=start, end=len(number) - 1, score=1, placeholder=""
+    )
+    turns = (with_it.turns[0], replace(with_it.turns[1], entities=(phone,)))
+    [found] = classify(classifier, replace(with_it, turns=turns))
+    [alone] = classify(classifier, without)
+    assert labels(found) == labels(alone)
+    assert (found.main.score, found.main.evidence) == (alone.main.score, alone.main.evidence)
+    [heard] = classify(classifier, with_it)
+    assert heard.main.score != found.main.score

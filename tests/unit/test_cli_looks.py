@@ -7,6 +7,7 @@ import pytest
 
 from callbus.topology import load, mermaid
 from schemas import store
+from tests.builders import place
 from tests.cli import TOPOLOGY, callbus
 
 
@@ -77,7 +78,7 @@ def test_check_finds_an_error(tmp_path: Path) -> None:
     result = callbus("check", "--topology", tmp_path / "topology.yaml")
     assert result.exit_code == 2
     first, *_, last = result.stdout.splitlines()
-    assert first.startswith("error: topology.yaml:48: group ner: no topic entitys")
+    assert first.startswith(f"error: {place('outputs: [entities]')}: group ner: no topic entitys")
     assert last.endswith(" to mend")
     found = json.loads(callbus("check", "--topology", tmp_path / "topology.yaml", "--json").stdout)
     assert found["ok"] is False

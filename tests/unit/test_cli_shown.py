@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -11,11 +12,13 @@ import pytest
 from callbus.cli.call import Found
 from callbus.cli.call import plain as call_plain
 from callbus.cli.call_view import print_call
+from callbus.cli.demo_view import View
 from callbus.cli.lines import head, printable, summary
 from callbus.cli.masking import HIDES, hidden, masked, plain
 from callbus.cli.watch import as_plain, in_order
 from callbus.subscriber import Received
 from callbus.topology import load
+from producers.player import Progress as Played
 from schemas import convert, records
 from schemas.records import AudioChunk, CallEvent, Entity, TranscriptionProgress, Translation, Turn, UtteranceEntities
 from tests.builders import PROVENANCE, chunk, utterance
@@ -38,7 +41,8 @@ SAFE_FIELDS = {
     "grade",
 }
 SAFE_FIELDS |= {"source", "language", "source_language", "languages", "codec", "sha256", "group", "topic", "error"}
-SAFE_KINDS = {"CallInsight", "QaEvaluation", "Classification"}
+SAFE_FIELDS |= {"doubts", "degraded", "matter"}
+SAFE_KINDS = {"CallInsight", "QaEvaluation", "Classification", "CallSummary", "Alert"}
 
 
 def filled(kind: Any, name: str = "") -> Any:
@@ -123,6 +127,39 @@ def test_lines_say_what_matters() -> None:
         reason="no model for sw-en", provenance=PROVENANCE,
     )  # fmt: skip
     assert summary(unknown) == "agent 0:00-0:00 speech (untranslated): no model for sw-en"
+
+
+def test_lines_tell_of_calls_that_never_got_their_end() -> None:
+    """Who ended them and since when nothing came; that they go on; and wherever an end is shown, that it is such."""
+    interrupted = CallEvent(
+        event_id="e", call_id="c", at_ms=0, type="interrupted", medium="unknown", source="documents",
+        stage="documents", reason="nothing more came of this call",
+    )  # fmt: skip
+    assert summary(masked(interrupted)) == "interrupted at documents, silent since 1970-01-01T00:00:00.000Z"
+    assert summary(replace(interrupted, type="reopened", reason=None)) == "reopened at documents"
+    assert summary(utterance(text="", kind="end", end_ms=65_000, interrupted=True)) == "end at 1:05 interrupted"
+    for kind in (records.CallInsight, records.CallDocument):
+        assert " complete interrupted" in summary(replace(filled(kind), complete=True, interrupted=True))
+        assert "interrupted" not in summary(filled(kind))
+    progress = TranscriptionProgress(call_id="c", channels=(), utterances=3, interruptions=2)
+    assert summary(progress) == "3 utterances, interrupted x2"
+
+
+def test_an_interrupted_call_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside its end, and over its conversation."""
+    found = _evaluated()
+    assert found.insight
+    assert found.document
+    for interrupted in (False, True):
+        insight = replace(found.insight, interrupted=interrupted)
+        document = replace(found.document, complete=True, interrupted=interrupted)
+        print_call("call-1", insight, document, None, clear=False)
+        shown = capsys.readouterr().out
+        assert ("(interrupted: nothing more came)" in shown) is interrupted
+        assert f"revision 8000, {'interrupted' if interrupted else 'complete'}" in " ".join(shown.split())
+        View(as_json=True).table([Played(path=Path("call.wav"), call_id="call-1")], {"call-1": insight})
+        row = json.loads(capsys.readouterr().out)
+        assert row["completeness"].startswith("interrupted, ") is interrupted
 
 
 def test_a_chat_message_can_not_command_the_terminal() -> None:

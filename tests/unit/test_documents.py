@@ -36,10 +36,20 @@ def said(
 
 
 END = said(99, kind="end", speaker="unknown")
+END_BY_SILENCE = replace(said(98, kind="end", speaker="unknown"), interrupted=True)
+SINCE_MS = 999_999
 
 
 def advance(*events: UtteranceEntities, state: CallDocument | None = None) -> Result:
     return DOCUMENTS.advance([CallSlice(call_id="call", events=events, state=state, memory=None)])[0]
+
+
+def silence(state: CallDocument | None) -> Result:
+    return DOCUMENTS.advance([CallSlice("call", [], state, None, SINCE_MS)])[0]
+
+
+def facts(call: CallDocument) -> tuple[int, bool, bool]:
+    return call.revision, call.complete, call.interrupted
 
 
 def document(result: Result) -> CallDocument:
@@ -121,6 +131,55 @@ def test_what_comes_after_the_end_is_a_new_complete_revision() -> None:
     assert late.event_id != ended.event_id
 
 
+def test_a_call_that_falls_silent_is_completed() -> None:
+    """A chat whose door crashed never gets its end; nothing of the revision follows from a clock."""
+    running = document(advance(said(1, "hello")))
+    silent = document(silence(running))
+    assert facts(silent) == (2, True, True)
+    assert (silent.turns, silent.at_ms) == (running.turns, running.at_ms)
+    assert silent.provenance.origin_ids == (running.event_id,)
+    assert silent.event_id != running.event_id
+    assert silent == document(silence(running))
+
+
+def test_a_complete_call_says_nothing_of_silence() -> None:
+    """Nor does one of which nothing is known."""
+    for events in [(said(1, "hello"), END), (END,), (said(1), END_BY_SILENCE)]:
+        ended = document(advance(*events))
+        assert (silence(ended).events, silence(ended).state) == ((), ended)
+    assert (silence(None).events, silence(None).state) == ((), None)
+
+
+def test_an_end_by_silence_completes_the_document_and_says_so() -> None:
+    """As transcription's does. The real end takes its place, and never the other way round."""
+    silent = document(advance(said(1, "hello"), END_BY_SILENCE))
+    assert facts(silent) == (1, True, True)
+    ended = document(advance(END, state=silent))
+    assert facts(ended) == (2, True, False)
+    assert ended.event_id != silent.event_id
+    assert advance(END_BY_SILENCE, state=ended).events == ()
+    assert facts(document(advance(said(1), END, END_BY_SILENCE, said(2)))) == (1, True, False)
+
+
+def test_what_comes_late_opens_an_interrupted_document_again() -> None:
+    """Until the next silence or end: so that nobody takes for final what may go on."""
+    silent = document(silence(document(advance(said(1, "hello")))))
+    late = document(advance(said(2, "are you there?"), state=silent))
+    assert (facts(late), texts(late)) == ((3, False, False), ["hello", "are you there?"])
+    again = document(silence(late))
+    assert facts(again) == (4, True, True)
+    assert len({each.event_id for each in (silent, late, again)}) == 3
+    assert facts(document(advance(END, state=late))) == (4, True, False)
+
+
+def test_even_a_double_opens_it_again() -> None:
+    """The worker tells the call that it goes on, and only a revision at the next silence tells it otherwise."""
+    silent = document(silence(document(advance(said(1, "hello")))))
+    reopened = document(advance(said(1, "hello"), state=silent))
+    assert (facts(reopened), reopened.turns) == ((3, False, False), silent.turns)
+    assert facts(document(silence(reopened))) == (4, True, True)
+
+
 def test_a_gap_is_a_turn_and_an_untranslated_utterance_too() -> None:
     """What is missing stays visible."""
     untranslated = replace(said(2), status="untranslated")
@@ -137,12 +196,13 @@ def test_ids_tell_what_differs() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["", "a", "b"]), st.integers(0, 2)), min_size=1),
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["", "a", "b"]), st.integers(0, 2)), min_size=1),
     st.data(),
 )
 def test_batches_do_not_matter(drawn: list[tuple[int, str, int]], data: st.DataObject) -> None:
     """However a replay cuts the same events into slices, the last document says the same and has the same id."""
-    events = [said(number, text, start_ms=start) for number, text, start in drawn]
+    ends = {"": END, "a": END_BY_SILENCE, "b": END_BY_SILENCE}
+    events = [ends[text] if number == 5 else said(number, text, start_ms=start) for number, text, start in drawn]
     whole = advance(*events).state
     state: CallDocument | None = None
     while events:
@@ -151,9 +211,10 @@ def test_batches_do_not_matter(drawn: list[tuple[int, str, int]], data: st.DataO
         events = events[taken:]
     assert whole is not None
     assert state is not None
-    assert (state.event_id, state.turns, state.complete, state.at_ms) == (
+    assert (state.event_id, state.turns, state.complete, state.interrupted, state.at_ms) == (
         whole.event_id,
         whole.turns,
         whole.complete,
+        whole.interrupted,
         whole.at_ms,
     )

@@ -28,7 +28,9 @@ class Summing:
         results = []
         for one in slices:
             if 13 in one.events:
-                raise Retry("thirteen")
+                raise Reject("thirteen")
+            if 14 in one.events:
+                raise Retry("fourteen")
             if 666 in one.events:
                 raise ZeroDivisionError("a fault of the code")
             total = (one.state or 0) + sum(one.events)
@@ -53,6 +55,34 @@ def test_a_call_goes_on_after_its_guilty_event() -> None:
     assert a.result.state == 17
     assert [event for event, _ in a.refused] == [13]
     assert (b.result.events, b.refused) == ([5], ())
+
+
+def test_nothing_of_a_call_overtakes_what_asks_for_a_retry() -> None:
+    """What comes after it in its slice is left; what came before it counts; other calls notice nothing."""
+    slices = [CallSlice("a", [1, 2, 14, 4, 5], 10, None), CallSlice("b", [5], None, None)]
+    a, b = halving.advance(Summing(), slices)
+    assert a.result is not None and b.result is not None
+    assert (a.result.state, b.result.state) == (13, 5)
+    assert ([event for event, _ in a.refused], a.left) == ([14], [4, 5])
+
+
+def test_a_device_that_runs_out_of_memory_refuses_nothing_and_the_size_that_fits_is_remembered() -> None:
+    """The batch is halved until it fits, and the next one is made no larger."""
+    sizes: list[int] = []
+
+    class Small:
+        def handle(self, events: Sequence[int]) -> list[Outcome]:
+            sizes.append(len(events))
+            if len(events) > 10:
+                raise RuntimeError("CUDA failed with error out of memory")
+            return [[] for _ in events]
+
+    room = halving.Room()
+    assert halving.handle(Small(), [*range(32)], room) == [[]] * 32
+    assert room.most == 8
+    sizes.clear()
+    assert halving.handle(Small(), [*range(32)], room) == [[]] * 32
+    assert sizes == [8, 8, 8, 8]
 
 
 def test_a_call_whose_every_event_is_refused_has_not_moved() -> None:

@@ -325,6 +325,19 @@ def test_a_complete_result_mends_an_earlier_failure() -> None:
     assert stages(of(judged(3, complete=True), failed))["classification"] == "complete"
 
 
+def test_a_failure_that_was_mended_is_no_longer_shown() -> None:
+    """What a stage gave up was sent back and worked on; as long as one of its failures is left, it has failed."""
+    first = life("failed", 2000, stage="translation", reason="unreadable")
+    second = life("failed", 2500, stage="translation", reason="unreadable")
+    mended = [
+        life("mended", 3000 + n, stage="translation", failed=one.event_id) for n, one in enumerate((first, second))
+    ]
+    assert stages(of(said(1), first, second, mended[0]))["translation"] == "failed"
+    assert stages(of(said(1), first, second, *mended))["translation"] == "partial"
+    assert stages(of(said(1), first, first, mended[0]))["translation"] == "partial", "told twice, failed once"
+    assert stages(of(said(1), first, mended[1]))["translation"] == "failed"
+
+
 def test_a_failed_door_is_shown() -> None:
     """A failure reported by something that is no stage of the graph stands at the end of the list."""
     found = of(life("failed", reason="line dropped"))

@@ -31,6 +31,7 @@ from aiokafka.structs import OffsetAndMetadata
 from callbus.errors import Fenced
 from callbus.worker import kip447_transaction as ours
 from callbus.worker.kip447 import (
+    FencedInstanceIdError,
     GroupFenced,
     GroupMetadata,
     ProducerFinished,
@@ -129,7 +130,8 @@ def test_our_error_codes_are_kafkas() -> None:
     other_names = {"NONE": "NO_ERROR", "NETWORK_EXCEPTION": "STALE_LEADER_EPOCH_CODE"}
     known = {code: for_code(code) for code in ErrorCode if for_code(code) is not UnknownError}
     assert [error.message for error in known.values()] == [other_names.get(code.name, code.name) for code in known]
-    assert set(ErrorCode) - set(known) == {82, 88, 90, 120}
+    assert set(ErrorCode) - set(known) == {88, 90, 120}
+    assert known[ErrorCode.FENCED_INSTANCE_ID] is FencedInstanceIdError, "aiokafka has one of its own: drop ours"
 
 
 @pytest.mark.parametrize("holding", ["outputs", "offsets"])

@@ -1,6 +1,7 @@
 """callbus.worker.lane: queues, what may be committed, whose turn it is."""
 
-from callbus.worker.lane import CallMemory, Input, Lane, in_turn
+from callbus.worker.lane import CallMemory, Lane, in_turn
+from callbus.worker.records import Input
 
 
 def message(offset: int, topic: str = "audio", lane: int = 0, size: int = 1) -> Input:
@@ -42,9 +43,9 @@ def test_a_replay_brings_a_call_only_what_it_has_not_done_with() -> None:
     """A lane that was held back by one call is read again; the other calls' inputs are passed over."""
     done = CallMemory(state=None, resume={"audio": 8})
     lane = Lane(0, {"audio": 3}, {"done": done})
-    assert lane.seen("done", message(7))
-    assert not lane.seen("done", message(8))
-    assert not lane.seen("another", message(7))
+    assert lane.seen("done", "audio", 7)
+    assert not lane.seen("done", "audio", 8)
+    assert not lane.seen("another", "audio", 7)
 
 
 def test_a_done_call_is_forgotten_once_no_replay_can_bring_it_back() -> None:

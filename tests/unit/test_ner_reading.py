@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.ner.expecting import expected_after
 from consumers.ner.reading import read
 
 ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -69,6 +70,7 @@ def test_a_fragment_counts_while_a_number_is_dictated() -> None:
     assert spoken("one one") == []
     assert spoken("one one", dictating=True) == [("11", "one one")]
     assert spoken("two weeks", dictating=True) == []
+    assert spoken("he says the next ones are five and six i think", dictating=True) == [("56", "five and six")]
     assert spoken("I told you that she was hit by two of them at home", dictating=True) == []
 
 
@@ -76,6 +78,73 @@ def test_two_numbers_stay_two() -> None:
     """An age before a number, or a second number after a first, is not run together with it."""
     assert spoken("He is eight. Zero seven two two, one one three, four zero five.")[0][0] == "0722113405"
     assert [digits for digits, _ in spoken("0712345678, 0722113405")] == ["0712345678", "0722113405"]
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        (
+            "zero nine nine nine, two zero seven, wait, he reads it to me, four one, no, four seven",
+            ["0999207", "41", "47"],
+        ),
+        ("nine zero two the last is eight", ["902", "8"]),
+        ("it ends on four seven", ["47"]),
+        ("double two", ["22"]),
+        ("two houses from it, number 4521", ["4521"]),
+        ("my id is one one zero four, five five two, letter B", ["1104552B"]),
+        ("the nin is c m nine zero one two three f seven", ["CM90123F7"]),
+        ("the OB number is four five slash twelve", ["4512"]),
+        ("plate number k c b four five six d", ["KCB456D"]),
+        ("0712 then three four five, sorry, six", ["0712345", "6"]),
+    ],
+)
+def test_pieces_and_corrections_are_numbers_too(text: str, digits: list[str]) -> None:
+    """A short piece counts once a number was begun, where it is called an end of one, or is said as "double"."""
+    assert [number for number, _ in spoken(text)] == digits
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the last one is mine",
+        "begin with three spoons twice a day",
+        "start with one example",
+        "no one told me, no two ways",
+    ],
+)
+def test_an_end_or_a_beginning_alone_is_no_number(text: str) -> None:
+    """Unless a number is being dictated."""
+    assert spoken(text) == []
+
+
+CHUNKS = st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=4), min_size=3, max_size=5)
+
+
+@given(
+    chunks=CHUNKS,
+    before=st.lists(
+        st.sampled_from(
+            ["", "then ", "yes, ", "okay, and then ", "no, sorry, ", "uh ", "he is reading it to me from the paper, "]
+        ),
+        min_size=5,
+        max_size=5,
+    ),
+    doubled=st.booleans(),
+    between=st.lists(st.sampled_from(["yes", "go on", "okay", "mm"]), min_size=5, max_size=5),
+)
+def test_no_digit_of_a_number_dictated_over_turns_stays(
+    chunks: list[list[int]], before: list[str], between: list[str], *, doubled: bool
+) -> None:
+    """Asked for and said piece by piece, with corrections and "double", every digit word is read as a number's."""
+    expecting = expected_after("can you give me your phone number", read("can you give me your phone number"), ())
+    for chunk, opening, answer in zip(chunks, before, between, strict=False):
+        words = [ONES[digit] for digit in chunk]
+        if doubled and chunk[0] == chunk[1]:
+            words[:2] = ["double " + words[0]]
+        text = opening + " ".join(words)
+        reading = read(text, dictating="PHONE_NUMBER" in expecting)
+        assert sum(end - start for start, end in reading.numbers) == len(chunk)
+        expecting = expected_after(answer, read(answer), expected_after(text, reading, expecting))
 
 
 @given(

@@ -44,6 +44,26 @@ def test_a_recording_is_handed_over_whole(tmp_path: Path) -> None:
     assert [type(each.record) for each in cut_off(due[1:], 0.0)] == [Recording, CallEvent]
 
 
+@pytest.mark.parametrize("at", range(1, 10))
+def test_a_hybrid_call_that_is_cut_off_is_heard_once(tmp_path: Path, at: int) -> None:
+    """Its recording would tell more than the call: it comes only if no chunk was cut, as the last chunk says."""
+    path = wav(tmp_path / "a.wav", channels=2, samples=6000)
+    due = list(events(Play(path=path, call_id="call", mode="hybrid"), read(path)))
+    assert len(due) == 9
+    played = [each.record for each in [*due[:at], *cut_off(due[at:], 250.0)]]
+    last = [record for record in played if isinstance(record, AudioChunk)][-1]
+    assert last.last
+    recorded = any(isinstance(record, Recording) for record in played)
+    assert (last.heard_again, recorded) == ((True, True) if at >= 7 else (False, False))
+
+
+def test_a_post_call_call_that_is_cut_off_is_recorded(tmp_path: Path) -> None:
+    """Nothing else of it is heard."""
+    path = wav(tmp_path / "a.wav")
+    due = list(events(Play(path=path, call_id="call", mode="post-call"), read(path)))
+    assert [type(each.record) for each in cut_off(due[1:], 100.0)] == [CallEvent, Recording]
+
+
 async def test_playing_stops_within_moments(tmp_path: Path) -> None:
     """Calls of a minute end soon after they are told to; each says that it was cut off, and how far it came."""
     stopping, told = asyncio.Event(), list[Progress]()

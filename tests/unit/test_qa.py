@@ -182,8 +182,8 @@ def test_a_counsellor_who_says_nothing_is_not_judged(qa: Qa) -> None:
     assert {head.score for head in evaluation.heads} == {None}
 
 
-def test_guessing_without_asking_anybody_is_neither_consulting_nor_information(qa: Qa) -> None:
-    """The same doubt followed by a question to a colleague is both."""
+def test_who_is_unsure_must_ask(qa: Qa) -> None:
+    """The same doubt followed by a question to a colleague is what the criterion wants."""
     opening = ("agent", "Hello, child helpline, how can I help you?")
     question = ("caller", "From which age may a child work in a shop?")
     guess = said(opening, question, ("agent", "Um, I'm not sure, I guess from ten or so."))
@@ -191,9 +191,99 @@ def test_guessing_without_asking_anybody_is_neither_consulting_nor_information(q
         opening, question, ("agent", "I am not sure about the age. Let me ask our legal officer before I answer.")
     )
     first, second = evaluate(qa, guess, replace(asks, call_id="other", event_id="other"))
-    for name in ("Consults if unsure", "Gives accurate information"):
-        assert criterion(first, name).verdict == "fail"
-        assert criterion(second, name).verdict == "pass"
+    assert criterion(first, "Consults if unsure").verdict == "fail"
+    assert criterion(first, "Consults if unsure").evidence == ("call-2",)
+    assert criterion(second, "Consults if unsure").verdict == "pass"
+    assert criterion(second, "Gives accurate information").verdict == "pass"
+
+
+def test_who_guesses_is_tolerated_half_as_much(tmp_path: Path, qa: Qa) -> None:
+    """What may pass for information from somebody who knows does not from somebody who guesses."""
+    call = said(
+        ("agent", "Hello, child helpline, how can I help you?"),
+        ("caller", "What are the signs that a child is being harmed?"),
+        ("agent", "I guess it's only abuse when somebody sees a wound."),
+    )
+    lenient = RUBRIC.read_text(encoding="utf-8").replace("guessing_counts: true", "guessing_counts: false")
+    (tmp_path / "rubric.yaml").write_text(lenient, encoding="utf-8")
+    [counted], [ignored] = evaluate(qa, call), evaluate(load(settings(rubric=tmp_path / "rubric.yaml")), call)
+    scores = [criterion(each, "Gives accurate information").score or 0.0 for each in (counted, ignored)]
+    assert scores[0] < scores[1]
+
+
+def test_nobody_needs_to_ask_who_is_never_unsure(qa: Qa) -> None:
+    """Not applicable, rather than fulfilled by a call in which there was nothing to ask."""
+    call = said(
+        ("agent", "Hello, child helpline, how can I help you?"),
+        ("caller", "At what time do you open?"),
+        ("agent", "We are open day and night, and the call is free."),
+    )
+    [evaluation] = evaluate(qa, call)
+    assert criterion(evaluation, "Consults if unsure").verdict == "not_applicable"
+
+
+def test_a_wrong_number_is_no_case(qa: Qa) -> None:
+    """Nothing to feel with, to repeat or to follow up; the greeting is judged all the same."""
+    call = said(
+        ("agent", "Good morning, child helpline, Aisha speaking, how can I help you?"),
+        ("caller", "Good morning, is that the bakery at the roundabout?"),
+        ("agent", "No, you have dialled a wrong number, this is the helpline for children."),
+        ("caller", "Sorry, sorry."),
+        ("agent", "Please don't worry. Thank you and goodbye."),
+    )
+    [evaluation] = evaluate(qa, call)
+    judged = verdicts(evaluation)
+    for name in ("Empathizes with the caller", "Follows up on case updates", "Paraphrases or rephrases the issue"):
+        assert judged[name] == "not_applicable"
+    assert judged["Uses the call opening phrase"] == judged["Correct language use"] == "pass"
+
+
+def test_a_helpful_call_about_a_prank_is_a_case(qa: Qa) -> None:
+    """A child on whom others play jokes is not joking."""
+    call = said(
+        ("agent", "Good morning, child helpline, Aisha speaking, how can I help you?"),
+        ("caller", "They hide my shoes each day and say that it is only a joke. I go home with bare feet."),
+        ("agent", "I'm so sorry, that isn't funny at all. So they take your shoes and call it a joke, is that right?"),
+        ("caller", "Yes."),
+        ("agent", "I will call your teacher tomorrow, and on Friday I ring you to hear how it went."),
+    )
+    [evaluation] = evaluate(qa, call)
+    for name in ("Empathizes with the caller", "Follows up on case updates", "Paraphrases or rephrases the issue"):
+        assert criterion(evaluation, name).verdict == "pass"
+
+
+def test_a_plain_word_out_of_its_context_breaks_nothing(qa: Qa) -> None:
+    """Short sentences of an ordinary call are neither rude nor wrong."""
+    call = said(
+        ("agent", "Hello, child helpline, how can I help you?"),
+        ("caller", "There is a dog at the gate and my uncle shouts behind it."),
+        ("agent", "Say again? The line is bad."),
+        ("caller", "A dog."),
+        ("agent", "Then leave it. Stay inside, I am calling the police now."),
+    )
+    [evaluation] = evaluate(qa, call)
+    for name in ("Gives accurate information", "Correct language use", "Follows correct steps"):
+        assert criterion(evaluation, name).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Correct language use", "You people are just lazy and you never learn."),
+        ("Gives accurate information", "A man who is married can't be reported for beating a child."),
+        ("Follows correct steps", "Don't tell anybody, go back to him and keep quiet."),
+    ],
+)
+def test_a_sentence_that_breaks_a_criterion_is_its_evidence(qa: Qa, name: str, sentence: str) -> None:
+    """The turn is named."""
+    call = said(
+        ("agent", "Hello, child helpline, how can I help you?"),
+        ("caller", "My uncle wants me to marry his friend, and he beats me."),
+        ("agent", sentence),
+    )
+    [evaluation] = evaluate(qa, call)
+    found = criterion(evaluation, name)
+    assert (found.verdict, found.evidence) == ("fail", ("call-2",))
 
 
 def test_please_and_thank_you_need_both(qa: Qa) -> None:
@@ -224,6 +314,12 @@ def test_a_batch_with_several_revisions_of_a_call_judges_only_the_newest(qa: Qa)
     assert [len(outcome) for outcome in qa.handle([newer, older]) if isinstance(outcome, Sequence)] == [1, 0]
 
 
+def test_an_evaluation_says_which_hearing_it_judged(qa: Qa) -> None:
+    """So that nobody takes what was judged of the first for the last word on the second."""
+    call, _ = of_sample(MISSING_CHILD)
+    assert [each.hearing for each in evaluate(qa, replace(call, hearing=2))] == [2]
+
+
 def test_the_same_document_gives_the_same_event_in_any_company(qa: Qa) -> None:
     """After a crash batches form otherwise."""
     calls = [of_sample(path)[0] for path in SAMPLES]
@@ -247,9 +343,7 @@ def test_another_helpline_brings_its_own_rubric(tmp_path: Path) -> None:
 
 def test_a_criterion_of_meaning_without_examples_is_refused(tmp_path: Path) -> None:
     """With its name and what to do."""
-    text = RUBRIC.read_text(encoding="utf-8").replace("- Empathizes with the caller", "- Sings well")
-    (tmp_path / "rubric.yaml").write_text(
-        text.replace("  Empathizes with the caller: {how: shown}\n", ""), encoding="utf-8"
-    )
+    text = RUBRIC.read_text(encoding="utf-8").replace("Empathizes with the caller", "Sings well")
+    (tmp_path / "rubric.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match=r"'Sings well' is judged by meaning, but .* no\s+examples"):
         load(settings(rubric=tmp_path / "rubric.yaml"))

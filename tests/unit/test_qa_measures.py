@@ -127,7 +127,7 @@ def test_a_broken_rubric_names_the_place(tmp_path: Path) -> None:
     text = RUBRIC.read_text(encoding="utf-8")
     broken = {
         "can't be read": "heads: [",
-        "judged_by / Empathizes with the caller": text.replace("the caller: {how: shown}", "the caller: {how: felt}"),
+        "judged_by / Empathizes with the caller": text.replace("the caller: {how: shown", "the caller: {how: felt"),
         "'Sings well', which no head has": text.replace("\njudged_by:\n", "\njudged_by:\n  Sings well: {how: shown}\n"),
         "bands": text.replace("\nbands:", "\nbnds:"),
     }

@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 import structlog
 
-from callbus.codec import Codec
+from callbus.codec import Codec, codec_of
 from callbus.consumer import CallResult, CallSlice, Reject
 from callbus.ids import event_id
-from callbus.process import codec_of
 from callbus.topology import load
-from callbus.worker.changelog import _remember
-from callbus.worker.lane import CallMemory, Input, Lane
-from callbus.worker.records import OutRecord
+from callbus.worker.changelog import remember
+from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.records import Input, OutRecord
 from callbus.worker.stage import Finished, Stage
 from schemas.records import AudioChunk, TranscriptionProgress
-from tests.builders import chunk, utterance
+from tests.builders import Message, chunk, utterance
 
 TOPOLOGY = load(Path(__file__).parents[2] / "topology.yaml")
 AUDIO, CHANGELOG = "call-audio", "transcription-progress"
@@ -69,8 +68,9 @@ def work(codec: Codec, lane: Lane, messages: Sequence[Input]) -> Finished:
 def after_a_crash(codec: Codec, *committed: Finished) -> Lane:
     """The lane as its next owner opens it."""
     calls: dict[str, CallMemory] = {}
-    for record in (record for finished in committed for record in finished.records if record.topic == CHANGELOG):
-        _remember(calls, codec, CHANGELOG, record)
+    states = [record for finished in committed for record in finished.records if record.topic == CHANGELOG]
+    for offset, record in enumerate(states):
+        remember(calls, codec, CHANGELOG, Message(CHANGELOG, 0, offset, record.key, record.value, record.headers))
     return Lane(0, {AUDIO: committed[-1].offsets[AUDIO, 0], "call-recordings": 0}, calls)
 
 
@@ -105,7 +105,7 @@ def test_what_a_holding_call_refused_is_one_dead_letter(codec: Codec) -> None:
     done = work(codec, lane, messages)
     assert [record.topic for record in visible(done)].count("transcription-dead-letters") == 1
     again = after_a_crash(codec, done)
-    assert [again.seen("open", message) for message in messages] == [False, True, False]
+    assert [again.seen("open", AUDIO, message.offset) for message in messages] == [False, True, False]
     assert visible(work(codec, again, messages)) == []
 
 

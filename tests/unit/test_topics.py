@@ -9,8 +9,9 @@ import pytest
 
 from callbus.errors import PlanRefused
 from callbus.topics import BrokerState, BrokerTopic, plan
+from callbus.topics.order import growing_order
 from callbus.topics.plan import duration
-from callbus.topology import Topology, load
+from callbus.topology import Topology, derived_topics, load
 
 EMPTY = BrokerState(brokers=1, topics={})
 
@@ -74,6 +75,44 @@ def test_more_lanes_grow_every_topic(topology: Topology) -> None:
     assert {g.topic for g in made.grow} == set(state.topics)
     assert {(g.lanes, g.to) for g in made.grow} == {(8, 12)}
     assert "  ~ call-audio: 8 → 12 lanes" in made.text()
+
+
+def test_a_lane_grows_towards_the_doors(topology: Topology) -> None:
+    """Whatever a lane's owner writes to has the lane before anything that he reads; the doors' topics come last."""
+    order = {name: step for step, names in enumerate(growing_order(topology)) for name in names}
+    assert order.keys() == {topic.name for topic in topology.all_topics()}
+    for group in topology.groups.values():
+        written = {*group.outputs, *(topic.name for topic in derived_topics(group, topology.lanes))}
+        written |= {"call-events"} if group.runtime == "worker" else set()
+        assert max(order[name] for name in written) < min(order[name] for name in group.inputs), group.name
+    assert growing_order(topology)[-1] == ("call-audio", "call-recordings")
+
+
+def test_a_plan_grows_in_that_order(topology: Topology) -> None:
+    """Also where a growth was broken off: what is left keeps its order, and the numbers of lanes may differ."""
+    state = applied(topology)
+    wider = replace(topology, lanes=12, topics={name: replace(t, partitions=12) for name, t in topology.topics.items()})
+    whole = [(grow.topic, grow.step) for grow in plan(wider, state).grow]
+    assert dict(whole) == {name: n for n, names in enumerate(growing_order(topology)) for name in names}
+    assert [step for _, step in whole] == sorted(step for _, step in whole)
+    for done, (name, _) in enumerate(whole, 1):
+        state = with_topic(state, name, lanes=12)
+        assert [(grow.topic, grow.step) for grow in plan(wider, state).grow] == whole[done:]
+
+
+def test_a_group_that_reads_what_failed_is_no_knot(topology: Topology) -> None:
+    """Every group writes call-events when an input fails; one that reads them, at a distance, still gets an order."""
+    watcher = replace(topology.groups["translation"], name="watcher", inputs=("call-events",), outputs=("noticed",))
+    noticed = replace(topology.topics["transcripts"], name="noticed")
+    reader = replace(watcher, name="reader", inputs=("noticed",), outputs=())
+    graph = replace(
+        topology,
+        topics={**topology.topics, "noticed": noticed},
+        groups={**topology.groups, "watcher": watcher, "reader": reader},
+    )
+    order = {name: step for step, names in enumerate(growing_order(graph)) for name in names}
+    assert order["noticed"] < order["call-events"]
+    assert order["reader-dead-letters"] < order["noticed"]
 
 
 def test_fewer_lanes_are_refused(topology: Topology) -> None:

@@ -1,11 +1,13 @@
 """topology.yaml as shipped, and what follows from it."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from callbus.errors import ModelError, TopologyError
 from callbus.models import ModelSpec, digest, resolve
+from callbus.modes import Rule, When
 from callbus.topology import Topology, load, mermaid
 from callbus.topology.graph import duration_ms
 
@@ -53,6 +55,24 @@ def test_topic_configs(topology: Topology) -> None:
     assert documents["max.message.bytes"] == str(8 * 1024 * 1024)
     letters = topology.topic("documents-dead-letters").config()
     assert int(letters["max.message.bytes"]) > int(documents["max.message.bytes"])
+
+
+def test_modes_stand_in_the_order_of_the_file(topology: Topology) -> None:
+    """The shipped rules: children's calls twice, long ones afterwards, the others live."""
+    assert topology.modes == (
+        Rule(mode="hybrid", when=When(attributes={"queue": ("child", "emergency"), "language": ("en",)})),
+        Rule(mode="post-call", when=When(longer_than_ms=30 * 60_000)),
+        Rule(mode="realtime"),
+    )
+
+
+def test_modes_may_be_left_out(tmp_path: Path) -> None:
+    """A file of an older release has none; one value needs no list."""
+    text = (ROOT / "topology.yaml").read_text()
+    (tmp_path / "topology.yaml").write_text(re.sub(r"\nmodes:\n(  .*\n)+", "\n", text))
+    assert load(tmp_path / "topology.yaml").modes == ()
+    (tmp_path / "topology.yaml").write_text(text.replace("queue: [child, emergency]", "queue: child"))
+    assert load(tmp_path / "topology.yaml").modes[0].when.attributes["queue"] == ("child",)
 
 
 def test_settings_resolve_the_models(topology: Topology) -> None:

@@ -1,5 +1,6 @@
 """Broken copies of topology.yaml: each is refused with the line, what is wrong, and the mend."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_several_faults_are_said_at_once(tmp_path: Path) -> None:
     first, second = str(caught.value).splitlines()
     assert "no model opus in" in first
     assert "no model spacy in" in second
+
+
+def test_a_mode_without_a_recorder_is_refused(tmp_path: Path) -> None:
+    """Every rule whose mode needs a recording is named, where no door publishes one."""
+    path = tmp_path / "topology.yaml"
+    path.write_text(re.sub(r"(outputs: .*), call-recordings\b", r"\1", GOOD))
+    with pytest.raises(TopologyError) as caught:
+        load(path)
+    first, *rest = [line for line in str(caught.value).splitlines() if "mode rule" in line]
+    assert "mode rule 1: hybrid needs a recording, and no producer publishes one; add a topic" in first
+    assert "mode rule 2: post-call needs a recording" in rest[0]
 
 
 def test_a_missing_file_says_where_it_looked(tmp_path: Path) -> None:

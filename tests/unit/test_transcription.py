@@ -9,9 +9,9 @@ import pytest
 from callbus.consumer import CallSlice
 from consumers.transcription import Transcription
 from consumers.transcription.vad import Vad
-from schemas.records import AudioChunk, ChannelProgress, TranscriptionProgress
+from schemas.records import AudioChunk
 from tests.builders import chunk
-from tests.sounds import Digests, Result, chunks, play, sample, step, text, utterances, whisper
+from tests.sounds import OVER, Digests, Result, chunks, play, sample, step, text, utterances, whisper
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_each_utterance_says_what_it_rests_on(consumer: Transcription, call: lis
 
 
 def test_the_end_comes_once_all_channels_have_ended(consumer: Transcription, call: list[AudioChunk]) -> None:
-    """No end while one channel is open; then one `end` at the length of the call, and nothing is remembered."""
+    """No end while one channel is open; then one `end` at the length of the call, and only that is remembered."""
     open_, before = play(consumer, call[:-1])
     assert {one.kind for one in open_} == {"speech"}
     assert before.state is not None
@@ -54,7 +54,17 @@ def test_the_end_comes_once_all_channels_have_ended(consumer: Transcription, cal
     [*_, end] = utterances(result)
     assert (end.kind, end.text, end.start_ms, end.end_ms) == ("end", "", 17_000, 17_000)
     assert end.at_ms == call[-1].at_ms
-    assert (result.state, result.memory, result.holding) == (None, None, None)
+    assert (result.state, result.memory, result.holding) == (OVER, None, None)
+
+
+def test_what_comes_again_after_the_end_is_not_heard_again(consumer: Transcription, call: list[AudioChunk]) -> None:
+    """A door that was killed sends its last chunks again. A while after them the call is forgotten."""
+    said, ended = play(consumer, call)
+    doubled = step(consumer, call[-20:], ended)
+    assert said
+    assert (doubled.events, doubled.state, doubled.holding) == ((), OVER, None)
+    [forgotten] = consumer.advance([CallSlice("call", (), doubled.state, doubled.memory, silent_since_ms=1)])
+    assert (forgotten.events, forgotten.state) == ((), None)
 
 
 def test_the_tail_always_comes_out(consumer: Transcription, call: list[AudioChunk]) -> None:
@@ -85,23 +95,29 @@ def test_missing_audio_becomes_a_gap(consumer: Transcription, call: list[AudioCh
 
 
 def test_a_chunk_that_comes_after_its_gap_is_passed_over(consumer: Transcription) -> None:
-    """Once a gap was published the late chunk changes nothing."""
-    before = advance(consumer, [chunk(sequence=0), chunk(sequence=2)])
-    assert [one.kind for one in utterances(before)] == ["gap"]
+    """Once a gap was published the late chunk changes nothing but the count of late ones, and that once."""
+    before = advance(consumer, [chunk(sequence=0), *(chunk(sequence=n) for n in range(2, 10))])
+    assert [(one.kind, one.start_ms, one.end_ms) for one in utterances(before)] == [("gap", 250, 500)]
     after = step(consumer, [chunk(sequence=1)], before)
+    again = step(consumer, [chunk(sequence=1), chunk(sequence=0)], after)
     assert not utterances(after)
-    assert after.state == before.state
+    assert not utterances(again)
+    assert before.state and after.state and again.state
+    [earlier], [counted] = before.state.channels, after.state.channels
+    assert (earlier.late, earlier.missing) == (0, (1, 2))
+    assert counted == replace(earlier, late=1, missing=())
+    assert again.state.channels == (counted,)
 
 
 def test_a_channel_may_join_late(consumer: Transcription) -> None:
     """A first chunk (sequence 0) that starts later is no gap; a call that begins with a later chunk has one."""
     assert not utterances(advance(consumer, [chunk(sequence=0, start_sample=8000)]))
-    [gap] = utterances(advance(consumer, [chunk(sequence=4, start_sample=8000)]))
+    [gap] = utterances(advance(consumer, [chunk(sequence=n) for n in range(4, 12)]))
     assert (gap.kind, gap.start_ms, gap.end_ms) == ("gap", 0, 1000)
 
 
 REFUSED = [
-    ({"codec": "opus"}, ["chunk 1 of caller", "unknown codec 'opus'", "known: pcm_s16le"]),
+    ({"codec": "opus"}, ["chunk 1 of caller", "unknown codec 'opus'", "known: alaw, mulaw, ogg_opus, pcm_s16le"]),
     ({"payload": b"123"}, ["chunk 1 of caller", "3 bytes are not whole samples"]),
     ({"sample_rate_hz": 0}, ["0 Hz", "expected 4000 to 192000 Hz"]),
     ({"sample_rate_hz": 16000}, ["16000 Hz", "began with 8000 Hz", "keeps its rate"]),
@@ -127,19 +143,24 @@ def test_a_chunk_that_can_never_work_is_rejected_alone(
     ]
 
 
-def test_a_rejected_chunk_is_not_held(consumer: Transcription, call: list[AudioChunk]) -> None:
-    """What was rejected never comes again: all before it is said, and nothing is held back to before it."""
+def test_a_rejected_chunk_is_as_one_that_never_came(consumer: Transcription, call: list[AudioChunk]) -> None:
+    """It never comes again, so nothing may rest on it: its place is held open, and becomes a gap like any other."""
     caller = [one for one in call if one.channel == "caller"]
     bad = replace(caller[44], codec="opus")
-    before = advance(consumer, [*caller[:44], bad])
-    assert before.holding is None
-    assert before.state == TranscriptionProgress(
-        call_id="call",
-        channels=(
-            ChannelProgress(channel="caller", sample_rate_hz=8000, position=88_000, next_sequence=45, ended=False),
-        ),
-        utterances=1,
-    )
+    before = advance(consumer, caller[:44])
+    result = step(consumer, [bad], before)
+    assert [event for event, _ in result.rejected] == [bad]
+    assert (result.state, result.holding) == (before.state, before.holding)
+    after, _ = play(consumer, [*caller[:44], bad, *caller[45:60]])
+    assert after == play(consumer, [*caller[:44], *caller[45:60]])[0]
+    assert [(one.start_ms, one.end_ms) for one in after if one.kind == "gap"] == [(11_000, 11_250)]
+
+
+def test_a_good_copy_of_a_rejected_chunk_takes_its_place(consumer: Transcription, call: list[AudioChunk]) -> None:
+    """As long as its place is held open."""
+    caller = [one for one in call if one.channel == "caller"]
+    mended, _ = play(consumer, [*caller[:44], replace(caller[44], payload=b"123"), *caller[45:50], *caller[44:]])
+    assert mended == play(consumer, caller)[0]
 
 
 def test_more_channels_than_announced_are_rejected(consumer: Transcription) -> None:

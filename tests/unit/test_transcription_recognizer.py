@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from consumers.transcription.recognizer import (
     FULL_FRAMES,
     Recognizer,
     Sound,
+    _Draft,
+    _judge,
+    echoes,
     is_suspect,
     load,
     window_frames,
@@ -92,6 +96,66 @@ def test_nothing_is_invented(recognizer: Recognizer) -> None:
     tone = 8000 * np.sin(2 * np.pi * 425 * time)
     sounds = [Sound(wave.astype(np.int16), 8000) for wave in (noise, tone, noise * 0)]
     assert [heard.text for heard in recognizer.recognize(sounds)] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("Okay, what do you want? Okay what do you want", True),
+        ("Yes, thank you. Yes, thank you.", True),
+        ("No, no, no.", False),
+        ("My name is Amina and my name is long.", False),
+        ("", False),
+    ],
+)
+def test_what_may_be_a_loop_is_heard_again(text: str, twice: bool) -> None:
+    """Two words or more that come twice in a row; what people say so is said again in the wider window."""
+    assert echoes(text) is twice
+
+
+@pytest.mark.model
+def test_partials_change_no_final(recognizer: Recognizer, sounds: list[Sound]) -> None:
+    """Not a bit: they share no batch. A partial says what was said so far, without the words' times."""
+    whole = sounds[1]
+    partials = [Sound(whole.samples[: second * 8000], 8000, partial=True) for second in (2, 3, 5)]
+    together = recognizer.recognize([partials[0], *sounds, *partials[1:]])
+    assert together[1:-2] == recognizer.recognize(sounds)
+    first, *_, middle, last = together
+    assert [one.words for one in (first, middle, last)] == [(), (), ()]
+    assert all(one.text.startswith("Hello") and 0.3 < one.confidence < 1 for one in (first, middle, last))
+    assert "My name is Daniel" in last.text.replace("my", "My")
+    assert (last.language, last.language_probability) == ("en", 1.0)
+
+
+@pytest.mark.model
+def test_a_short_partial_does_not_loop(recognizer: Recognizer) -> None:
+    """In its short window these words would come out again and again; the decoder is stopped before."""
+    samples, rate_hz = sample("physical_abuse_hold")
+    [heard] = recognizer.recognize([Sound(samples[0, 125_440:134_400], rate_hz, partial=True)])
+    assert heard.doubts == ()
+    assert heard.text.startswith("Thank you for calling.")
+    assert heard.text.count("calling") == 1
+
+
+@pytest.mark.parametrize(
+    ("draft", "text", "doubts"),
+    [
+        ({}, "Yes.", ()),
+        ({"no_speech": 0.7}, "Yes.", ("no_speech",)),
+        ({"confidence": 0.2}, "Yes.", ("low_confidence",)),
+        ({"text": "Yes, " * 40}, "Yes, " * 40, ("repetitive",)),
+        ({"no_speech": 0.7, "confidence": 0.2}, "", ("no_speech", "low_confidence")),
+        ({"no_speech": 0.7, "text": "Yes, " * 40}, "", ("no_speech", "repetitive")),
+        ({"no_speech": 0.9, "confidence": 0.1, "text": "..."}, "", ()),
+    ],
+)
+def test_one_doubt_is_a_flag_and_two_drop_it(draft: dict[str, Any], text: str, doubts: tuple[str, ...]) -> None:
+    """What is dropped still says why; where nothing was recognised there is nothing to say."""
+    usual: dict[str, Any] = {"text": "Yes.", "no_speech": 0.1, "confidence": 0.9}
+    heard = _judge(
+        _Draft(language="en", language_probability=1.0, **usual | draft), Sound(np.zeros(8000, dtype=np.int16), 8000)
+    )
+    assert (heard.text, heard.doubts) == (text, doubts)
 
 
 def test_a_missing_model_is_named() -> None:

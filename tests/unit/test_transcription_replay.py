@@ -1,16 +1,15 @@
 """A crash at any moment, a replay from what was committed: the same utterances, none twice, none missing."""
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from callbus.consumer import CallResult
 from consumers.transcription import Transcription
-from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, Utterance
+from tests.replays import Log, RememberingVad
 from tests.sounds import Digests, Result, Samples, chunks, play, sample, step, utterances, whisper
 
 SECONDS = 17
@@ -18,39 +17,13 @@ SECONDS = 17
 
 @pytest.fixture(scope="module")
 def consumer() -> Transcription:
-    return Transcription("transcription", whisper().model, Vad(), Digests())
+    return Transcription("transcription", whisper().model, RememberingVad(), Digests())
 
 
 @pytest.fixture(scope="module")
 def audio() -> tuple[Samples, int]:
     samples, rate_hz = sample("physical_abuse_hold")
     return samples[:, : SECONDS * rate_hz], rate_hz
-
-
-@dataclass
-class Log:
-    """A lane with one call on it, and a worker that commits as the real one does: outputs, state and offset at once."""
-
-    consumer: Transcription
-    events: Sequence[AudioChunk]
-    committed: int = 0
-    handled: int = 0
-
-    def __post_init__(self) -> None:
-        self.result: Result = CallResult(events=(), state=None)
-        self.said: list[Utterance] = []
-
-    def work(self, count: int) -> None:
-        batch = self.events[self.handled : self.handled + count]
-        self.result = step(self.consumer, batch, self.result)
-        self.said += utterances(self.result)
-        self.handled += len(batch)
-        held = self.result.holding
-        self.committed = self.handled if held is None else self.events.index(held)
-
-    def crash(self) -> None:
-        self.result = CallResult(events=(), state=self.result.state)
-        self.handled = self.committed
 
 
 def after_every_chunk(log: Log) -> Iterator[Log]:
@@ -65,8 +38,7 @@ def test_a_crash_after_any_chunk_changes_nothing(consumer: Transcription, audio:
     undisturbed, _ = play(consumer, events)
     assert len([one for one in undisturbed if one.kind == "speech"]) >= 4
     for log in after_every_chunk(Log(consumer, events)):
-        other = replace(log)
-        other.result, other.said = log.result, list(log.said)
+        other = log.fork()
         other.crash()
         while other.handled < len(events):
             other.work(4)

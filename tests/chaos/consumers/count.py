@@ -40,4 +40,4 @@ class Count:
 
 
 def load(settings: Settings) -> object:
-    return flaky(Count())
+    return flaky(Count(), settings.group)

@@ -59,4 +59,4 @@ class Hold:
 
 
 def load(settings: Settings) -> object:
-    return flaky(Hold())
+    return flaky(Hold(), settings.group)

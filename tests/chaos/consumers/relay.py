@@ -14,4 +14,4 @@ class Relay:
 
 
 def load(settings: Settings) -> object:
-    return flaky(Relay())
+    return flaky(Relay(), settings.group)

@@ -23,4 +23,4 @@ class Slow:
 
 
 def load(settings: Settings) -> object:
-    return flaky(Slow())
+    return flaky(Slow(), settings.group)

@@ -1,8 +1,8 @@
 """What becomes of an input that a group can't work on: a letter that holds it whole, with the reason."""
 
-import time
 from collections.abc import Sequence
 
+from callbus.clock import now_ms
 from callbus.ids import event_id
 from schemas.records import DeadLetter, Header
 
@@ -33,7 +33,7 @@ def dead_letter(
     return DeadLetter(
         event_id=event_id(call_id or "", f"{group}-dead-letters", f"{topic}:{lane}:{offset}"),
         call_id=call_id,
-        at_ms=time.time_ns() // 1_000_000,
+        at_ms=now_ms(),
         group=group,
         topic=topic,
         lane=lane,

@@ -1,0 +1,166 @@
+"""What `callbus door` does: Kafka, the line, the listening socket, and their end."""
+
+import asyncio
+import importlib
+import ssl
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from callbus.cli.shell import two_signals
+from callbus.codec import Codec, codec_of
+from callbus.errors import BrokerError, InputError, Refused
+from callbus.kafka import Connection
+from callbus.notify import notify
+from callbus.observe.meter import GroupMeter
+from callbus.observe.server import serving
+from callbus.publisher import Publisher
+from callbus.topology import Producer, Topology
+from producers.line import Admission, Line, Recordings, Spool
+
+log = structlog.get_logger(__name__)
+
+_AGAIN_S = 0.3
+_RECORDINGS = "call-recordings"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A door that can be run: its name in topology.yaml, the module with its `serve`, and its usual port."""
+
+    producer: str
+    module: str
+    port: int
+
+
+DOORS = {
+    "asterisk": Kind("asterisk", "producers.asterisk", 9019),
+    "plain": Kind("plain", "producers.asterisk.plain", 8300),
+    "media-streams": Kind("media_streams", "producers.media_streams", 8080),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options, understood."""
+
+    name: str
+    listen: tuple[str, int]
+    admission: Admission
+    tls: ssl.SSLContext | None
+    token: str | None
+    agent_first: bool
+    big_endian: bool
+    spool: Spool
+    recordings: Recordings | None
+    leave_within_s: float
+    wait_s: float
+    http: tuple[str, int] | None
+
+
+async def run(asked: Asked, producer: Producer, graph: Topology, connection: Connection, registry: str | None) -> bool:
+    """False if a second signal ended it."""
+    asked.spool.open(producer.name)
+    if asked.recordings:
+        if _RECORDINGS not in producer.outputs:
+            raise InputError(
+                f"{graph.place('producers')} {producer.name} has no output {_RECORDINGS}; "
+                "add it, or leave out --recordings"
+            )
+        asked.recordings.open()
+    meter = GroupMeter(producer.name)
+    try:
+        with two_signals("ending the calls that run") as stopping:
+            async with AsyncExitStack() as stack:
+                if asked.http:
+                    await stack.enter_async_context(serving([meter], *asked.http))
+                meter.state("joining")
+                codec = codec_of(graph, registry)
+                await asyncio.to_thread(codec.prepare, producer.outputs)
+                notify(STATUS=f"{asked.name} looks for Kafka")
+                publisher = await _connected(connection, codec, producer, asked.wait_s, stopping)
+                if publisher:
+                    stack.push_async_exit(publisher)
+                    await _take_calls(asked, producer, graph, publisher, meter, stopping)
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
+async def _connected(
+    connection: Connection, codec: Codec, producer: Producer, wait_s: float, stopping: asyncio.Event
+) -> Publisher | None:
+    """An open publisher; None if it was stopped before Kafka was there. BrokerError after `wait_s`."""
+    deadline = time.monotonic() + wait_s
+    while not stopping.is_set():
+        try:
+            return await Publisher(connection, codec, producer).__aenter__()
+        except Refused:
+            raise
+        except BrokerError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_AGAIN_S)
+    return None
+
+
+async def _take_calls(
+    asked: Asked,
+    producer: Producer,
+    graph: Topology,
+    publisher: Publisher,
+    meter: GroupMeter,
+    stopping: asyncio.Event,
+) -> None:
+    line = Line(
+        publisher,
+        producer.name,
+        asked.spool,
+        most_calls=asked.admission.most_calls,
+        leave_within_s=asked.leave_within_s,
+        rules=graph.modes,
+        recordings=asked.recordings,
+    )
+
+    def ready(address: tuple[str, int]) -> None:
+        host, port = address
+        log.info("ready", door=asked.name, host=host, port=port, tls=asked.tls is not None)
+        if not _guarded(asked):
+            log.warning("open_to_everyone", door=asked.name, mend="give --allow, --token-file or --tls-clients")
+        meter.holds(range(publisher.lanes))
+        meter.state("running")
+        notify(READY="1", STATUS=f"{asked.name} takes calls on port {port}")
+
+    serve: Any = importlib.import_module(DOORS[asked.name].module).serve
+    turned = {name: True for name in ("agent_first", "big_endian") if getattr(asked, name)}
+    async with line:
+        await serve(
+            line,
+            asked.listen,
+            asked.admission,
+            tls=asked.tls,
+            token=asked.token,
+            ready=ready,
+            stopping=stopping,
+            **turned,
+        )
+        meter.state("stopping")
+        notify(STOPPING="1")
+    meter.state("stopped")
+    log.info("stopped", door=asked.name, left_in_spool=line.left)
+    if line.left:
+        raise BrokerError(
+            f"{asked.spool.folder}: {line.left} call{'s' if line.left > 1 else ''} could not be sent to Kafka whole; "
+            f"what is left waits there, and is sent when `callbus door {asked.name}` is started again"
+        )
+
+
+def _guarded(asked: Asked) -> bool:
+    """Whether anything but its address keeps strangers out."""
+    host, tls = asked.listen[0], asked.tls
+    is_local = host in ("localhost", "::1") or host.startswith("127.")
+    knows_clients = tls is not None and tls.verify_mode == ssl.CERT_REQUIRED
+    return bool(is_local or asked.admission.allow or asked.token or knows_clients)

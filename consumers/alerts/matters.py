@@ -1,0 +1,169 @@
+"""When a matter is raised, escalated and withdrawn: pure, from one judged utterance to the next.
+
+What the caller says decides. A counsellor who acts at once (sends the police, tells a child to hide) supports what the
+caller has said, before or after; alone it raises nothing, and neither does any question.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from consumers.alerts.dangers import CRITICAL
+from consumers.alerts.judging import Judged
+from schemas.records import AlertChange, AlertLevel, AlertMatter, AlertState, AlertTurn
+
+_SUPPORT = 0.5  # of a counsellor's log odds of acting at once, added to the caller's of danger
+_MOST_SUPPORT = 3.0
+_ANOTHER = 1.5  # log odds above the threshold for a second matter, and to say again what was withdrawn
+_TAKING_BACK = 1.0  # log odds above the threshold to withdraw: a danger hidden is worse than one too many
+_BETTER = 0.1  # more probability is better evidence
+_KEPT_TURNS = 12  # of each hearing
+_KEPT_CHARACTERS = 800  # of a turn
+
+_REASONS: dict[AlertChange, str] = {
+    "raised": "what the caller says tells of {danger}",
+    "escalated": "more of what the caller says tells of {danger}",
+    "withdrawn": "the caller takes back what told of {danger}",
+}
+_SUPPORTED = ", and the counsellor acts at once"
+_DANGERS = {"other_danger": "a life or a body in danger"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change of a matter."""
+
+    matter: AlertMatter
+    turn: AlertTurn  # that carries it
+    evidence: tuple[AlertTurn, ...]
+    score: float
+    reason: str
+
+
+def after(
+    state: AlertState, turn: AlertTurn, judged: Judged, raising: float, withdrawing: float
+) -> tuple[AlertState, Told | None]:
+    """The state with one more utterance, and what changes by it. `raising` and `withdrawing` are log odds."""
+    turn = replace(turn, danger=round(judged.danger or judged.rescue, 3), matter=judged.matter)
+    turn = replace(turn, critical=round(judged.critical, 3))
+    state = remembered(state, turn)
+    if turn.speaker == "agent":
+        if state.rescue is not None and state.rescue.danger >= turn.danger:
+            return state, None
+        state = replace(state, rescue=_shortened(turn))
+        suspect = state.suspect
+        if suspect is None or suspect.danger + _support(state) < raising:
+            return state, None
+        return _changed(state, suspect, "raised", suspect.danger + _support(state))
+    standing = [matter for matter in state.matters if matter.state != "withdrawn"]
+    if standing and judged.withdrawn >= withdrawing + _TAKING_BACK and judged.alone < raising:
+        return _withdrawn(state, standing[-1], turn, judged.withdrawn)
+    known = next((matter for matter in state.matters if matter.matter == judged.matter), None)
+    if known is None and state.matters:
+        more = judged.certain >= raising + _ANOTHER
+        return _changed(state, turn, "raised", judged.danger) if more else (state, None)
+    sure = judged.danger + _support(state)
+    if known is None:
+        if sure >= raising:
+            return _changed(state, turn, "raised", sure)
+        nearer = state.suspect is None or turn.danger > state.suspect.danger
+        return (replace(state, suspect=_shortened(turn)) if nearer else state), None
+    if known.state == "withdrawn":
+        again = judged.danger >= raising + _ANOTHER
+    else:
+        worse = known.level != CRITICAL and turn.critical >= 0
+        again = sure >= raising and (worse or probability(sure) >= known.score + _BETTER)
+    return _changed(state, turn, "escalated", sure) if again else (state, None)
+
+
+def remembered(state: AlertState, turn: AlertTurn) -> AlertState:
+    """The state with one more utterance among those that the next are understood by."""
+    return replace(state, turns=_kept((*state.turns, _shortened(turn))))
+
+
+def ended(state: AlertState | None, revision: int, interrupted: bool) -> AlertState | None:
+    """What is kept beyond the end of a hearing.
+
+    After the first hearing, the matters that were told, without what was said: the call may be heard again, and an
+    utterance may come late. After an end by silence, all: the call may go on. Either is given up when the call has been
+    silent for long.
+    """
+    if state is None or interrupted:
+        return state
+    if revision > 1 or not state.matters:
+        return None
+    return replace(state, turns=(), suspect=None, rescue=None)
+
+
+def is_known(state: AlertState, utterance_id: str) -> bool:
+    """Whether an utterance has had its say: a double changes nothing."""
+    return any(turn.utterance_id == utterance_id for turn in state.turns) or any(
+        utterance_id in matter.utterance_ids for matter in state.matters
+    )
+
+
+def heard_before(state: AlertState, revision: int) -> Sequence[AlertTurn]:
+    """The last utterances of this hearing."""
+    return [turn for turn in state.turns if turn.revision == revision]
+
+
+def probability(odds: float) -> float:
+    """Of log odds, rounded as it is told."""
+    return round(1 / (1 + math.exp(-odds)), 4)
+
+
+def _support(state: AlertState) -> float:
+    return 0.0 if state.rescue is None else min(max(_SUPPORT * state.rescue.danger, 0.0), _MOST_SUPPORT)
+
+
+def _changed(state: AlertState, turn: AlertTurn, change: AlertChange, odds: float) -> tuple[AlertState, Told]:
+    """A matter raised or escalated by a caller's utterance."""
+    known = next((matter for matter in state.matters if matter.matter == turn.matter), None)
+    level: AlertLevel = "critical" if turn.critical >= 0 or (known and known.level == CRITICAL) else "high"
+    score = probability(odds)
+    supported = state.rescue if state.rescue is not None and _support(state) > 0 else None
+    evidence = (turn, supported) if supported is not None else (turn,)
+    reason = _REASONS[change].format(danger=_DANGERS.get(turn.matter, turn.matter.replace("_", " ")))
+    matter = AlertMatter(
+        matter=turn.matter,
+        state=change,
+        level=level,
+        score=max(score, known.score) if known else score,
+        revision=known.revision + 1 if known else 1,
+        utterance_ids=(*(known.utterance_ids if known else ()), turn.utterance_id),
+    )
+    told = Told(
+        matter=matter,
+        turn=turn,
+        evidence=tuple(sorted(evidence, key=lambda each: each.start_ms)),
+        score=score,
+        reason=reason + (_SUPPORTED if supported is not None else ""),
+    )
+    return _with(state, matter), told
+
+
+def _withdrawn(state: AlertState, known: AlertMatter, turn: AlertTurn, odds: float) -> tuple[AlertState, Told]:
+    matter = replace(
+        known,
+        state="withdrawn",
+        revision=known.revision + 1,
+        utterance_ids=(*known.utterance_ids, turn.utterance_id),
+    )
+    reason = _REASONS["withdrawn"].format(danger=_DANGERS.get(known.matter, known.matter.replace("_", " ")))
+    return _with(state, matter), Told(matter, turn, (turn,), probability(odds), reason)
+
+
+def _with(state: AlertState, matter: AlertMatter) -> AlertState:
+    """The matter that changed last stands last."""
+    others = tuple(each for each in state.matters if each.matter != matter.matter)
+    return replace(state, matters=(*others, matter), suspect=None)
+
+
+def _kept(turns: tuple[AlertTurn, ...]) -> tuple[AlertTurn, ...]:
+    same = [each for each in turns if each.revision == turns[-1].revision]
+    dropped = same[:-_KEPT_TURNS]
+    return tuple(each for each in turns if each not in dropped)
+
+
+def _shortened(turn: AlertTurn) -> AlertTurn:
+    return replace(turn, text=turn.text[-_KEPT_CHARACTERS:], redacted_text=turn.redacted_text[-_KEPT_CHARACTERS:])

@@ -1,0 +1,182 @@
+"""Summary: what happened, who is concerned, and what was promised, in the call's own sentences.
+
+Extractive: every sentence was said so, and names its turn; nothing is written anew, so nothing can be invented. Only
+redacted text is read, and people appear as roles. Of what the caller says of the matter, the sentences nearest to the
+whole of it are taken, each new beside those before it (maximal marginal relevance, Carbonell and Goldstein 1998); of
+what the counsellor says, those that announce something.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from callbus.consumer import Model, Outcome, Settings
+from callbus.errors import ModelError
+from callbus.ids import event_id
+from consumers import heads as trained
+from consumers.case import CaseHeads
+from consumers.encoder import Encoder, encoder, sentences
+from consumers.heads import Vectors
+from consumers.revisions import newest
+from schemas.records import CallDocument, CallSummary, Provenance, SummaryPerson, SummarySentence, Turn
+
+STAGE = "summary"
+HAPPENED, PROMISED = "happened", "promised"
+
+_SENTENCES = 3  # of each part, at most
+_PEOPLE = 6
+_EVIDENCE = 3  # turns of one person
+_FEWEST_WORDS = 5
+_CONTENT = 0.5  # probability of saying something of the case
+_ANNOUNCED = 0.6  # probability of announcing something
+_RELEVANCE = 0.7  # against newness
+_PLACEHOLDER = re.compile(r"\[[A-Z_]+_\d+\]")
+
+
+class Options(BaseModel):
+    """`options:` of the group in topology.yaml; paths are relative to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    heads: Path = Field(description="The folder of trained heads.")
+    relations: Path = Field(description="The YAML file of roles, each with the words for it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A redacted sentence of a turn."""
+
+    turn: Turn
+    text: str
+    vector: Vectors
+    score: float  # how much it tells of the case; a counsellor's, how much it announces
+
+    @property
+    def by_agent(self) -> bool:
+        return self.turn.speaker == "agent"
+
+    @property
+    def due(self) -> str:
+        """The first date that it names, in its own words."""
+        dates = (entity.text for entity in self.turn.entities if entity.label == "DATE" and entity.text in self.text)
+        return next(dates, "")
+
+
+@dataclass(frozen=True)
+class Summarizer:
+    """Stateless: documents in, a summary of the newest revision of each call out."""
+
+    encoder: Encoder
+    heads: CaseHeads
+    model: Model
+    roles: Mapping[str, re.Pattern[str]]
+
+    def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
+        """One outcome per document: its summary, or nothing if the batch holds a newer one of its call."""
+        current = newest(events)
+        said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
+        return [
+            (self._summarize(event, said.get(event.event_id, ())),) if wanted else ()
+            for event, wanted in zip(events, current, strict=True)
+        ]
+
+    def _summarize(self, document: CallDocument, said: Sequence[Said]) -> CallSummary:
+        version = f"{self.model.version}+heads.{self.heads.heads.version}"
+        told = [one for one in said if not one.by_agent and one.score >= _CONTENT]
+        promised = [one for one in said if one.by_agent and one.score >= _ANNOUNCED]
+        return CallSummary(
+            event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, version),
+            call_id=document.call_id,
+            at_ms=document.at_ms,
+            document_id=document.event_id,
+            revision=document.revision,
+            complete=document.complete,
+            hearing=document.hearing,
+            sentences=(*_part(HAPPENED, told), *_part(PROMISED, promised)),
+            people=self._people(told),
+            provenance=Provenance(
+                stage=STAGE, model=self.model.name, model_version=version, origin_ids=(document.event_id,)
+            ),
+        )
+
+    def _read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:
+        """The sentences of every document by its event_id, embedded all at once."""
+        found = [
+            (document.event_id, turn, text)
+            for document in documents
+            for turn in document.turns
+            for text in sentences(turn.redacted_text)
+            if len(text.split()) >= _FEWEST_WORDS
+        ]
+        vectors = self.encoder.embed([_PLACEHOLDER.sub("someone", text) for _, _, text in found])
+        tells, announces = self.heads.content(vectors), self.heads.actions(vectors)[0]
+        said: dict[str, list[Said]] = {}
+        for (document_id, turn, text), vector, told, announced in zip(found, vectors, tells, announces, strict=True):
+            score = announced if turn.speaker == "agent" else told
+            said.setdefault(document_id, []).append(Said(turn, text, vector, float(score)))
+        return said
+
+    def _people(self, told: Sequence[Said]) -> tuple[SummaryPerson, ...]:
+        """The roles that the caller's sentences speak of, those of most turns first."""
+        turns: dict[str, dict[str, None]] = {}
+        for one in told:
+            for role, words in self.roles.items():
+                if words.search(one.text):
+                    turns.setdefault(role, {})[one.turn.utterance_id] = None
+        ranked = sorted(turns, key=lambda role: -len(turns[role]))[:_PEOPLE]
+        return tuple(SummaryPerson(role=role, evidence=tuple(turns[role])[:_EVIDENCE]) for role in ranked)
+
+
+def _part(part: str, said: Sequence[Said]) -> Iterator[SummarySentence]:
+    """The sentences that tell most, each something new, in order of time."""
+    for one in sorted(_chosen(said), key=lambda one: one.turn.start_ms):
+        yield SummarySentence(
+            part=part,
+            text=one.text,
+            utterance_id=one.turn.utterance_id,
+            due=one.due if part == PROMISED else "",
+            score=round(min(1.0, max(0.0, one.score)), 3),  # the same on any machine and in any batch
+        )
+
+
+def _chosen(said: Sequence[Said]) -> list[Said]:
+    if not said:
+        return []
+    vectors = np.stack([one.vector for one in said])
+    scores = np.array([one.score for one in said], dtype=np.float32)
+    relevance = scores * (vectors @ _unit(scores @ vectors))
+    chosen: list[int] = []
+    for _ in range(min(_SENTENCES, len(said))):
+        known = (vectors @ vectors[chosen].T).max(axis=1) if chosen else np.zeros(len(said), dtype=np.float32)
+        worth = _RELEVANCE * relevance - (1 - _RELEVANCE) * known
+        worth[chosen] = -np.inf
+        chosen.append(int(worth.argmax()))
+    return [said[index] for index in chosen]
+
+
+def _unit(vector: Vectors) -> Vectors:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float32)
+
+
+def load(settings: Settings) -> Summarizer:
+    """The encoder, heads that fit it, and the roles. Raises `ModelError` if one of them can't be used."""
+    options = Options.model_validate(settings.options)
+    shared = encoder(settings)
+    heads = CaseHeads(trained.load(settings.root / options.heads, shared))
+    return Summarizer(shared, heads, settings.model, _roles(settings.root / options.relations))
+
+
+def _roles(path: Path) -> Mapping[str, re.Pattern[str]]:
+    try:
+        roles = yaml.safe_load(path.read_text(encoding="utf-8"))["roles"]
+        return {
+            role: re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in words)})\b(?!-)", re.IGNORECASE)
+            for role, words in roles.items()
+        }
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path} is no list of roles ({error!r}): roles: <role>: [word, …]") from error

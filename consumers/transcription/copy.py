@@ -1,0 +1,114 @@
+"""A recording's audio on this machine's disk: checked, decoded, and read at any place. It is made piece by piece, so
+that live calls pass between, and nothing of it can be read before all of it is known to be right."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import fsspec
+import numpy as np
+
+from callbus.audio import Samples, decode
+from callbus.errors import InputError, Reject, Retry
+from schemas.records import Recording
+
+PIECE_BYTES = 16 << 20  # to hash at once: 20 to 150 ms
+PIECE_S = 180  # of audio to decode at once: 0.1 to 0.2 s of a telephone call
+
+
+class Copy:
+    """One recording's audio. Its steps only go forward, so a batch that is tried again goes on where it was.
+
+    The decoded samples lie in a file without a name, 2 bytes each: it is gone with the process.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        """Find the file. `Reject` if it isn't there; `Retry` if its store doesn't answer. Nothing of a file on this
+        machine is read yet; from elsewhere it is fetched whole, to disk."""
+        self.ready = False
+        self.rate_hz = self.length = 0  # samples of each channel
+        self._recording = recording
+        self._source = _opened(recording.uri)
+        self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this does)
+        self._steps = self._all()
+        self._problem: Reject | None = None
+
+    def step(self) -> None:
+        """Do one more piece, until `ready`. `Reject` if the file isn't the one that was meant, isn't whole audio or
+        has other channels."""
+        if self._problem is not None:
+            raise self._problem
+        try:
+            self.ready = next(self._steps, True)
+        except Reject as problem:
+            self._problem = problem
+            raise
+
+    def read(self, start: int, end: int) -> Samples:
+        """Samples of all channels, [channels, samples]; fewer at the end."""
+        width = 2 * len(self._recording.channels)
+        content = os.pread(self._samples.fileno(), (end - start) * width, start * width)
+        return np.frombuffer(content, "<i2").reshape(-1, len(self._recording.channels)).T
+
+    def _all(self) -> Iterator[bool]:
+        """False after each piece with more to come, True after the last. A small recording is one piece."""
+        try:
+            yield from self._check()
+            yield from self._decode()
+        except InputError as error:
+            raise Reject(str(error)) from error
+        except OSError as error:
+            raise Reject(f"{self._recording.uri}: can't be read ({error}); publish the recording again") from error
+        self._source.close()
+        yield True
+
+    def _check(self) -> Iterator[bool]:
+        uri, stated, digest = self._recording.uri, self._recording.sha256, hashlib.sha256()
+        while piece := self._source.read(PIECE_BYTES):
+            digest.update(piece)
+            if len(piece) == PIECE_BYTES:
+                yield False
+        if digest.hexdigest() != stated.lower():
+            raise Reject(
+                f"{uri}: sha256 is {digest.hexdigest()}, but the event says {stated}; it is another file or was "
+                "changed: publish the recording again with its own digest"
+            )
+
+    def _decode(self) -> Iterator[bool]:
+        self._source.seek(0)
+        names, uri = self._recording.channels, self._recording.uri
+        pause = PIECE_S
+        for block, rate_hz in decode(self._source, uri):
+            if len(names) != len(block) or len(set(names)) != len(names):
+                raise Reject(
+                    f"{uri}: has {len(block)} channel(s), but the event names {', '.join(names) or 'none'}; name each "
+                    "of them once, in the file's order"
+                )
+            self._samples.write(np.ascontiguousarray(block.T, "<i2").tobytes())
+            self.rate_hz = rate_hz
+            self.length += block.shape[1]
+            if self.length >= pause * rate_hz:
+                pause += PIECE_S
+                yield False
+        self._samples.flush()
+
+
+def _opened(uri: str) -> BinaryIO:
+    try:
+        store, path = fsspec.core.url_to_fs(uri)
+    except (ValueError, ImportError) as error:
+        raise Reject(f"{uri}: can't be read ({error}); expected file:// or https://") from error
+    try:
+        if "file" in (store.protocol if isinstance(store.protocol, tuple) else (store.protocol,)):
+            return Path(path).open("rb")
+        fetched = tempfile.TemporaryFile()  # noqa: SIM115
+        store.get_file(path, fetched)
+        fetched.seek(0)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise Reject(f"{uri}: no such file; publish the recording again once it is where its uri says") from error
+    except Exception as error:  # each store has its own errors
+        raise Retry(f"{uri}: its store does not answer ({error})") from error
+    return fetched

@@ -1,0 +1,1 @@
+"""The benchmark of live speech: how many calls at once, and how soon words come. `make bench-live` runs it."""

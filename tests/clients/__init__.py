@@ -1,0 +1,1 @@
+"""The other side of the doors: clients written from the public protocols alone."""

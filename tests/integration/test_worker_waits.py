@@ -1,0 +1,111 @@
+"""callbus.worker on a real broker: what waits for another attempt, what waits behind it, and what is given up."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from callbus.consumer import Outcome, Reject, Retry
+from callbus.errors import TooManyDeadLetters
+from callbus.kafka import Connection
+from callbus.topology import Batch, Giving, Retrying
+from callbus.worker.worker import Worker
+from schemas.records import Utterance
+from tests.builders import utterance
+from tests.integration.working import CODEC, LIMITS, TOPOLOGY, Echo, kafka, publish, read, running
+
+__all__ = ["kafka"]
+
+pytestmark = pytest.mark.broker
+
+TRANSLATION = TOPOLOGY.group("translation")
+
+
+class Closed(Echo):
+    """Asks for a retry of everything that call "held" says, for as long as it is closed."""
+
+    def __init__(self, closed: bool) -> None:
+        self.closed = closed
+
+    def one(self, event: Utterance) -> Outcome:
+        return Retry("closed") if self.closed and event.call_id == "held" else super().one(event)
+
+
+def said(call_id: str, numbers: Sequence[int]) -> list[Utterance]:
+    return [utterance(call_id, f"{number}", start_ms=number) for number in numbers]
+
+
+def of(call_id: str, found: Sequence[Any]) -> list[str]:
+    return [record.text for _, record in found if record.call_id == call_id]
+
+
+async def test_a_call_waits_by_itself_and_survives_its_worker(kafka: Connection) -> None:
+    """The others of its lane go on; the next worker knows what waits, and goes on in the call's order."""
+    patient = replace(TRANSLATION, retry=Retrying(attempts=1000, first_ms=20, most_ms=50))
+    same_lane = lambda _: 3  # noqa: E731
+    async with running(kafka, patient, Closed(True)):
+        await publish(kafka, "transcripts", said("held", range(5)), same_lane)
+        await publish(kafka, "transcripts", said("free", range(20)), same_lane)
+        await publish(kafka, "transcripts", said("held", range(5, 10)), same_lane)
+        found = await read(kafka, "translations", 20)
+    assert of("free", found) == [f"{number}" for number in range(20)]
+    assert of("held", found) == []
+    async with running(kafka, patient, Closed(False)):
+        await publish(kafka, "transcripts", said("held", range(10, 15)), same_lane)
+        found = await read(kafka, "translations", 35)
+    assert of("held", found) == [f"{number}" for number in range(15)]
+    async with running(kafka, patient, Closed(False)):  # and a third one has nothing left to do
+        assert len(await read(kafka, "translations", 35)) == 35
+
+
+async def test_after_the_last_attempt_it_is_a_dead_letter_and_its_call_goes_on(kafka: Connection) -> None:
+    """The letter says how often it was tried; what waited behind it comes next, in order."""
+
+    class Never(Echo):
+        def one(self, event: Utterance) -> Outcome:
+            return Retry("the dictionary is lost") if event.text == "1" else super().one(event)
+
+    async with running(kafka, replace(TRANSLATION, retry=Retrying(attempts=3, first_ms=20)), Never()):
+        await publish(kafka, "transcripts", said("call", range(4)), lambda _: 0)
+        found = await read(kafka, "translations", 3)
+        [(_, letter)] = await read(kafka, "translation-dead-letters", 1)
+        [(_, failed)] = await read(kafka, "call-events", 1)
+    assert of("call", found) == ["0", "2", "3"]
+    assert (letter.attempts, letter.topic, letter.offset) == (3, "transcripts", 1)
+    assert (failed.type, failed.stage) == ("failed", "translation")
+    assert "given up after 3 attempts: the dictionary is lost" in letter.message
+
+
+async def test_a_bad_deploy_stops_before_it_has_emptied_the_topic(kafka: Connection) -> None:
+    """The group ends with the reason, the batch that was too much is not committed, and the mended one finds it all."""
+
+    class Bad(Echo):
+        def one(self, event: Utterance) -> Outcome:
+            return Reject("nothing is good enough")
+
+    few = replace(TRANSLATION, dead_letters_limit=Giving(per_minute=10), batch=Batch(size=4))
+    await publish(kafka, "transcripts", said("call", range(100)), lambda _: 0)
+    with ThreadPoolExecutor(1) as thread:
+        worker = Worker(TOPOLOGY, few, Bad(), CODEC, kafka, thread, "0", LIMITS)
+        with pytest.raises(TooManyDeadLetters, match=r"12 within a minute, where 10 are allowed.*dlq list"):
+            await worker.run()
+    letters = await read(kafka, "translation-dead-letters", 0)
+    assert len(letters) <= 10
+    async with running(kafka, few, Echo()):
+        found = await read(kafka, "translations", 100 - len(letters))
+    assert of("call", found) == [f"{number}" for number in range(len(letters), 100)]
+
+
+async def test_a_flood_of_one_call_does_not_starve_the_others(kafka: Connection) -> None:
+    """They overtake it on its own lane; nobody's order changes and nothing is lost."""
+    small = replace(TRANSLATION, batch=Batch(size=16))
+    flood, calm = said("flood", range(3000)), said("calm", range(20))
+    await publish(kafka, "transcripts", [*flood, *calm], lambda _: 5)
+    async with running(kafka, small, Echo()):
+        found = await read(kafka, "translations", 3020, timeout_s=60)
+    assert of("flood", found) == [f"{number}" for number in range(3000)]
+    assert of("calm", found) == [f"{number}" for number in range(20)]
+    last_calm = max(n for n, (_, record) in enumerate(found) if record.call_id == "calm")
+    assert last_calm < 1500, "the flood went first"

@@ -1,0 +1,121 @@
+"""The summary group, on the real encoder and the committed heads."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callbus.consumer import Settings
+from callbus.errors import ModelError
+from consumers.summary import HAPPENED, PROMISED, Summarizer, load
+from schemas.records import CallDocument, CallSummary, Entity
+from tests.documents import ROOT, SAMPLES, document, of_sample, spoken
+from tests.unit.test_classification import minilm
+
+pytestmark = pytest.mark.model
+
+OPTIONS = {"heads": "domain/heads", "relations": "domain/relations.yaml"}
+
+
+def settings(**options: object) -> Settings:
+    return Settings(group="summary", models=(minilm(),), device="cpu", options=OPTIONS | options, root=ROOT)
+
+
+@pytest.fixture(scope="module")
+def summarizer() -> Summarizer:
+    return load(settings())
+
+
+def summary(summarizer: Summarizer, *documents: CallDocument) -> CallSummary:
+    """The only one that is made of these documents."""
+    made: list[CallSummary] = []
+    for outcome in summarizer.handle(documents):
+        assert isinstance(outcome, Sequence)
+        made += [event for event in outcome if isinstance(event, CallSummary)]
+    [only] = made
+    return only
+
+
+def said(found: CallSummary, part: str) -> list[str]:
+    return [one.text for one in found.sentences if one.part == part]
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_every_sentence_was_said(summarizer: Summarizer, path: Path) -> None:
+    """It stands in the turn that it names, by the one whose part it is, in order of time."""
+    call, _ = of_sample(path)
+    turns = {turn.utterance_id: turn for turn in call.turns}
+    found = summary(summarizer, call)
+    assert said(found, HAPPENED)
+    for one in found.sentences:
+        turn = turns[one.utterance_id]
+        assert one.text in " ".join(turn.redacted_text.split())
+        assert (turn.speaker == "agent") is (one.part == PROMISED)
+    for part in (HAPPENED, PROMISED):
+        starts = [turns[one.utterance_id].start_ms for one in found.sentences if one.part == part]
+        assert starts == sorted(starts)
+        assert len(starts) <= 3
+
+
+def test_what_happened_who_is_concerned_and_what_was_promised(summarizer: Summarizer) -> None:
+    """Of a call about a missing boy: the matter, the son, and who will do what."""
+    [path] = [path for path in SAMPLES if path.stem == "text_missing_child"]
+    found = summary(summarizer, of_sample(path)[0])
+    assert any("has not come home" in text for text in said(found, HAPPENED))
+    assert "son" in [person.role for person in found.people]
+    assert any("report" in text for text in said(found, PROMISED))
+
+
+def test_only_what_is_redacted_is_read(summarizer: Summarizer) -> None:
+    """No word of `text` that `redacted_text` masks, in sentences or roles."""
+    call = document(spoken(("caller", "My daughter Wanjiku has been beaten by our neighbour since Monday.")))
+    [turn] = call.turns
+    masked = replace(turn, redacted_text=turn.text.replace("Wanjiku", "[NAME_1]"))
+    found = summary(summarizer, replace(call, turns=(masked,)))
+    assert said(found, HAPPENED) == [masked.redacted_text]
+    assert {person.role for person in found.people} == {"daughter", "neighbour"}
+    assert all(person.evidence == (turn.utterance_id,) for person in found.people)
+
+
+def test_by_when_is_told_in_the_counsellor_s_words(summarizer: Summarizer) -> None:
+    """A date in a promised sentence is when it is due; one elsewhere in the turn is not."""
+    text = "A social worker will visit your house on Thursday. Last week the office was closed for everybody."
+    call = document(spoken(("caller", "My mother left us alone and there is no food."), ("agent", text)))
+    turns = [
+        replace(
+            turn,
+            entities=tuple(
+                Entity(label="DATE", text=day, start=at, end=at + len(day), score=1.0, placeholder="")
+                for day in ("Thursday", "Last week")
+                if (at := turn.text.find(day)) >= 0
+            ),
+        )
+        for turn in call.turns
+    ]
+    found = summary(summarizer, replace(call, turns=tuple(turns)))
+    assert {one.text: one.due for one in found.sentences if one.part == PROMISED}[
+        "A social worker will visit your house on Thursday."
+    ] == "Thursday"
+
+
+def test_nothing_said_of_the_matter_is_nothing_to_tell(summarizer: Summarizer) -> None:
+    """Greetings and good wishes make no summary."""
+    found = summary(summarizer, document(spoken(("agent", "Hello, how are you?"), ("caller", "Good morning to you."))))
+    assert (found.sentences, found.people) == ((), ())
+
+
+def test_of_several_documents_of_a_call_the_newest_is_summarized(summarizer: Summarizer) -> None:
+    """And it says which."""
+    first, second = (document(spoken(("caller", "He beats us every night.")), revision=n) for n in (1, 2))
+    found = summary(summarizer, first, second)
+    assert (found.document_id, found.revision) == (second.event_id, 2)
+    assert summary(summarizer, second) == found
+
+
+def test_a_list_that_is_none_is_said(tmp_path: Path) -> None:
+    """With the file and the form."""
+    broken = tmp_path / "relations.yaml"
+    broken.write_text("roles: [daughter]", "utf-8")
+    with pytest.raises(ModelError, match=r"relations.yaml is no list of roles .* <role>: \[word"):
+        load(settings(relations=str(broken)))
