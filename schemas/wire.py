@@ -130,7 +130,7 @@ class _Reading(_Compiling):
                 return self._record(schema, hint, into)
             case "string" | "bytes":
                 end = self._new("e")
-                taken = f"str(b[p:{end}], 'utf-8')" if kind == "string" else f"b[p:{end}]"
+                taken = f"b[p:{end}]" + (".decode()" if kind == "string" else "")
                 return [*self._zigzag(end), f"if {end} & 1: wrong('a length')", f"{end} = p + ({end} >> 1)",
                         f"{into} = {taken}", f"p = {end}"]  # fmt: skip
             case "int" | "long":
