@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import fastavro
 
 from callbus.errors import CodecError
-from schemas import convert, store
+from schemas import convert, store, wire
 
 if TYPE_CHECKING:
     from callbus.topology import Topology
@@ -62,10 +62,13 @@ class Codec:
         if not value:
             raise CodecError(f"{topic}: an empty message where a {name} was due")
         writer, body = self._unframe(topic, value)
+        kind = convert.record_types()[name]
         try:
+            if writer is store.parsed(name):
+                return wire.reader(name, kind)(value, body)
             plain = fastavro.schemaless_reader(io.BytesIO(value[body:]), writer, store.parsed(name))
-            return convert.from_plain(convert.record_types()[name])(plain)
-        except Exception as problem:  # fastavro raises almost anything on garbage
+            return convert.from_plain(kind)(plain)
+        except Exception as problem:  # on garbage, almost anything
             raise CodecError(f"{topic}: not a readable {name}: {type(problem).__name__}: {problem}") from problem
 
     def _name(self, topic: str) -> str:
@@ -76,25 +79,22 @@ class Codec:
 
     def _writer(self, topic: str) -> Callable[[Any], bytes]:
         name = self._name(topic)
-        schema, kind = store.parsed(name), convert.record_types()[name]
-        plain = convert.to_plain(kind)
+        kind = convert.record_types()[name]
+        body = wire.writer(name, kind)
         if self._registry is None:
-            prefix = _SINGLE_OBJECT + store.rabin(schema)
+            prefix = _SINGLE_OBJECT + store.rabin(store.parsed(name))
         else:
             prefix = _CONFLUENT + self._registry.id_of(topic, store.text(name)).to_bytes(4, "big")
 
         def write(record: Any) -> bytes:
             if type(record) is not kind:
                 raise CodecError(f"{topic} carries {name}, not {type(record).__name__}")
-            out = io.BytesIO()
-            out.write(prefix)
             try:
-                fastavro.schemaless_writer(out, schema, plain(record))
+                return prefix + body(record)
             except Exception as problem:
-                # Neither the record nor fastavro's words, which quote it: this may end in a log.
+                # Neither the record nor the error's words, which may quote it: this may end in a log.
                 which = getattr(record, "event_id", "")
                 raise CodecError(f"{topic}: {name} {which} can't be written: {type(problem).__name__}") from None
-            return out.getvalue()
 
         return write
 

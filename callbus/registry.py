@@ -103,7 +103,8 @@ class SchemaRegistry:
                 ) from problem
             raise SchemaError(f"schema registry {self._url}: schema {schema_id}: {_said(problem)}") from problem
         try:
-            return fastavro.parse_schema(json.loads(schema.schema_str))  # type: ignore[no-any-return]
+            found: store.Schema = fastavro.parse_schema(json.loads(schema.schema_str))
+            return store.by_fingerprint().get(store.rabin(found), found)  # our own, if it is one: that is read faster
         except Exception as problem:
             raise CodecError(
                 f"schema registry {self._url}: schema {schema_id} is not Avro and whole in itself "
