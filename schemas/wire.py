@@ -33,7 +33,7 @@ def writer(name: str, kind: type[Any]) -> Callable[[Any], bytes]:
     known: dict[str, Any] = {"number": _NUMBERS, "long": _number, "double": _DOUBLE.pack, "octets": bytes}
     body = _Writing(known).lines(store.parsed(name), "r")
     source = ["def convert(r):", *_inner(["parts = []", "add = parts.append", *body, 'return b"".join(parts)'])]
-    return _compiled(source, known)
+    return _compiled(source, known, f"{name} writer")
 
 
 @cache
@@ -45,7 +45,7 @@ def reader(name: str, kind: type[Any]) -> Callable[[bytes, int], Any]:
     known: dict[str, Any] = {"new": object.__new__, "rest": _rest, "double": _DOUBLE.unpack_from, "wrong": _wrong}
     body = _Reading(known).lines(store.parsed(name), kind, "r")
     source = ["def convert(b, p):", *_inner([*body, "if p != len(b): wrong('its length')", "return r"])]
-    return _compiled(source, known)
+    return _compiled(source, known, f"{name} reader")
 
 
 class _Compiling:
@@ -233,7 +233,9 @@ def _inner(lines: list[str]) -> list[str]:
     return ["  " + line for line in lines]
 
 
-def _compiled(lines: list[str], known: dict[str, Any]) -> Callable[..., Any]:
-    exec("\n".join(lines), known)  # noqa: S102  # made of our own schemas' names, and of nothing else
+def _compiled(lines: list[str], known: dict[str, Any], what: str) -> Callable[..., Any]:
+    """The function `convert` of these lines; `what` stands for the file in traces and profiles."""
+    code = compile("\n".join(lines), f"<schemas/wire {what}>", "exec")
+    exec(code, known)  # noqa: S102  # made of our own schemas' names, and of nothing else
     convert: Callable[..., Any] = known["convert"]
     return convert
