@@ -1,0 +1,107 @@
+"""The typed records: one frozen dataclass per `.avsc`, field for field in the same order (a test holds that).
+
+What each field means, and its unit, stands in the `.avsc`. Enumerations are `Literal` strings, arrays are tuples.
+Which module of this package has a record is nobody's business outside: `from schemas.records import …`.
+"""
+
+from schemas.records.calls import AudioChunk, CallEvent, Recording
+from schemas.records.insight import CallInsight, EntityMention, InsightAlert, StageCompleteness
+from schemas.records.judgements import (
+    Alert,
+    Alternative,
+    CallSummary,
+    Classification,
+    Criterion,
+    HeadScore,
+    Judgement,
+    QaEvaluation,
+    Quote,
+    SummaryPerson,
+    SummarySentence,
+)
+from schemas.records.letters import DeadLetter, Header
+from schemas.records.speech import (
+    CallDocument,
+    Entity,
+    PartialUtterance,
+    Translation,
+    Turn,
+    Utterance,
+    UtteranceEntities,
+    Word,
+    WordChanges,
+)
+from schemas.records.state import (
+    AlertMatter,
+    AlertState,
+    AlertTurn,
+    ChannelProgress,
+    Placeholder,
+    RedactionState,
+    TranscriptionProgress,
+)
+from schemas.records.terms import (
+    AlertChange,
+    AlertLevel,
+    CallEventType,
+    Event,
+    Kind,
+    Medium,
+    Provenance,
+    Record,
+    Speaker,
+    StageState,
+    TranslationStatus,
+    Verdict,
+)
+
+__all__ = [
+    "Alert",
+    "AlertChange",
+    "AlertLevel",
+    "AlertMatter",
+    "AlertState",
+    "AlertTurn",
+    "Alternative",
+    "AudioChunk",
+    "CallDocument",
+    "CallEvent",
+    "CallEventType",
+    "CallInsight",
+    "CallSummary",
+    "ChannelProgress",
+    "Classification",
+    "Criterion",
+    "DeadLetter",
+    "Entity",
+    "EntityMention",
+    "Event",
+    "HeadScore",
+    "Header",
+    "InsightAlert",
+    "Judgement",
+    "Kind",
+    "Medium",
+    "PartialUtterance",
+    "Placeholder",
+    "Provenance",
+    "QaEvaluation",
+    "Quote",
+    "Record",
+    "Recording",
+    "RedactionState",
+    "Speaker",
+    "StageCompleteness",
+    "StageState",
+    "SummaryPerson",
+    "SummarySentence",
+    "TranscriptionProgress",
+    "Translation",
+    "TranslationStatus",
+    "Turn",
+    "Utterance",
+    "UtteranceEntities",
+    "Verdict",
+    "Word",
+    "WordChanges",
+]

@@ -1,0 +1,75 @@
+"""All that is known of a call, joined."""
+
+from dataclasses import dataclass
+
+from schemas.records.judgements import HeadScore, Judgement, Quote, SummaryPerson, SummarySentence
+from schemas.records.speech import WordChanges
+from schemas.records.terms import AlertChange, AlertLevel, Medium, Provenance, Speaker, StageState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCompleteness:
+    """How far one stage has come with a call."""
+
+    stage: str
+    state: StageState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityMention:
+    """A particular of the call, safe to show."""
+
+    label: str
+    text: str
+    mentions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsightAlert:
+    """A danger that the call told of, as it stands; see Alert."""
+
+    matter: str
+    state: AlertChange
+    level: AlertLevel
+    utterance_id: str
+    start_ms: int
+    speaker: Speaker
+    evidence: tuple[Quote, ...]
+    score: float
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallInsight:
+    """What is known of a call: the newest revision replaces the ones before. No personal particular stands in clear."""
+
+    event_id: str
+    call_id: str
+    at_ms: int
+    revision: int
+    complete: bool
+    medium: Medium
+    started_at_ms: int | None = None
+    ended_at_ms: int | None = None
+    interrupted: bool = False
+    mode: str = ""
+    hearing: int = 1
+    supersedes: int = 0
+    changes: WordChanges | None = None
+    turns: int
+    languages: tuple[str, ...]
+    entities: tuple[EntityMention, ...]
+    main: Judgement | None = None
+    sub: Judgement | None = None
+    priority: Judgement | None = None
+    intervention: Judgement | None = None
+    qa_heads: tuple[HeadScore, ...]
+    qa_overall: float | None = None
+    qa_grade: str
+    alerts: tuple[InsightAlert, ...] = ()
+    summary: tuple[SummarySentence, ...] = ()
+    people: tuple[SummaryPerson, ...] = ()
+    completeness: tuple[StageCompleteness, ...]
+    provenance: Provenance
