@@ -17,13 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from callbus.consumer import Model, Outcome, Settings
 from callbus.errors import ModelError
-from callbus.ids import event_id
 from consumers import heads as trained
 from consumers.case import CaseHeads
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Vectors
-from consumers.revisions import newest
-from schemas.records import CallDocument, CallSummary, Provenance, SummaryPerson, SummarySentence, Turn
+from consumers.revisions import newest, of_document
+from schemas.records import CallDocument, CallSummary, SummaryPerson, SummarySentence, Turn
 
 STAGE = "summary"
 HAPPENED, PROMISED = "happened", "promised"
@@ -86,22 +85,12 @@ class Summarizer:
         ]
 
     def _summarize(self, document: CallDocument, said: Sequence[Said]) -> CallSummary:
-        version = f"{self.model.version}+heads.{self.heads.heads.version}"
         told = [one for one in said if not one.by_agent and one.score >= _CONTENT]
         promised = [one for one in said if one.by_agent and one.score >= _ANNOUNCED]
         return CallSummary(
-            event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, version),
-            call_id=document.call_id,
-            at_ms=document.at_ms,
-            document_id=document.event_id,
-            revision=document.revision,
-            complete=document.complete,
-            hearing=document.hearing,
+            **of_document(document, STAGE, self.model, self.heads.heads.version),
             sentences=(*_part(HAPPENED, told), *_part(PROMISED, promised)),
             people=self._people(told),
-            provenance=Provenance(
-                stage=STAGE, model=self.model.name, model_version=version, origin_ids=(document.event_id,)
-            ),
         )
 
     def _read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:

@@ -58,7 +58,7 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             ended = _interrupted(record.interrupted)
             return f"revision {record.revision}, {len(record.turns)} turns{_complete(record.complete)}{ended}"
         case Classification():
-            return f"revision {record.revision}{_complete(record.complete)}: {case_of(record)}"
+            return f"revision {record.revision}{_complete(record.complete)}: {case_of(record)}{_changed(record)}"
         case QaEvaluation():
             heads = (f"{head.head} {percent(head.score)}" for head in record.heads)
             return f"revision {record.revision}{_complete(record.complete)}: {_joined((_overall(record), *heads))}"
@@ -170,6 +170,12 @@ def _overall(judged: QaEvaluation | CallInsight) -> str:
 
 def _judged(judgement: Judgement) -> str:
     return f"{judgement.label} {percent(judgement.score)}"
+
+
+def _changed(judged: Classification) -> str:
+    """Which labels are others than in the judgement before, and why."""
+    moved = _joined(f"{one.head} was {one.before} ({one.reason})" for one in judged.label_changes)
+    return f"; {moved}" if moved else ""
 
 
 def _complete(complete: bool) -> str:

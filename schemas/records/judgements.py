@@ -25,6 +25,19 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelChange:
+    """How a label of a call's case differs from the judgement before, and why."""
+
+    head: str
+    before: str
+    after: str
+    score_before: float
+    score: float
+    evidence: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """What kind of case a call is."""
 
@@ -40,6 +53,9 @@ class Classification:
     sub: Judgement
     priority: Judgement
     intervention: Judgement
+    heard_ms: int = 0
+    previous_id: str = ""
+    label_changes: tuple[LabelChange, ...] = ()
     provenance: Provenance
 
 

@@ -20,9 +20,19 @@ from callbus.subscriber import Received
 from callbus.topology import load
 from producers.player import Progress as Played
 from schemas import convert, records
-from schemas.records import AudioChunk, CallEvent, Entity, TranscriptionProgress, Translation, Turn, UtteranceEntities
+from schemas.records import (
+    AudioChunk,
+    CallEvent,
+    Entity,
+    LabelChange,
+    TranscriptionProgress,
+    Translation,
+    Turn,
+    UtteranceEntities,
+)
 from tests.builders import PROVENANCE, chunk, utterance
 from tests.cli import TOPOLOGY
+from tests.evaluations import classified
 
 CLEAR = "Amina of Mwanza"
 RECORDS = [kind for name, kind in convert.record_types().items() if "call_id" in {f.name for f in fields(kind)}]
@@ -90,6 +100,16 @@ def test_every_topic_has_a_line_of_its_own() -> None:
     """No event is shown as Python would show it, but for a state that is no event."""
     for schema in ON_TOPICS - {"RedactionState"}:
         assert not summary(filled(getattr(records, schema))).startswith(schema)
+
+
+def test_what_changed_of_a_case_is_told_with_it() -> None:
+    """Which label was another before, and why."""
+    moved = LabelChange(
+        head="priority", before="low", after="high", score_before=0.6, score=0.8, evidence=("u",), reason="said since"
+    )
+    line = summary(replace(classified(), label_changes=(moved,)))
+    assert line.endswith("; priority was low (said since)")
+    assert ";" not in summary(classified())
 
 
 def test_hidden_words_are_counted() -> None:
