@@ -20,6 +20,7 @@ from schemas.records import (
     PartialUtterance,
     QaEvaluation,
     Recording,
+    TimelineEntry,
     TranscriptionProgress,
     Translation,
     Utterance,
@@ -110,6 +111,17 @@ def case_of(judged: Classification | CallInsight) -> str:
 def danger_of(alert: Alert | InsightAlert) -> str:
     """A danger, how urgent it is, and what became of it."""
     return f"{alert.matter.replace('_', ' ')} {alert.level} {alert.state} {percent(alert.score)}"
+
+
+def step_of(step: TimelineEntry) -> str:
+    """A step of a call: where in it, what, from what to what, and why."""
+    where = "?:??" if step.offset_ms is None else clock(step.offset_ms)
+    what = step.kind.replace("_", " ")
+    subject = f" {step.subject.replace('_', ' ')}" if step.subject else ""
+    change = " → ".join(level for level in (step.before, step.after) if level)
+    until = f" to {clock(step.until_ms)}" if step.until_ms is not None else ""
+    more = f", and {step.more} more" if step.more else ""
+    return f"{where} {what}{subject}{f' {change}' if change else ''}{until}{_because(step.reason)}{more}"
 
 
 def printable(text: str) -> str:

@@ -5,7 +5,14 @@ Which module of this package has a record is nobody's business outside: `from sc
 """
 
 from schemas.records.calls import AudioChunk, CallEvent, Recording
-from schemas.records.insight import CallInsight, EntityMention, InsightAlert, StageCompleteness
+from schemas.records.insight import (
+    CallInsight,
+    EntityMention,
+    InsightAlert,
+    StageCompleteness,
+    StageModel,
+    TimelineEntry,
+)
 from schemas.records.judgements import (
     Alert,
     Alternative,
@@ -48,10 +55,12 @@ from schemas.records.terms import (
     Event,
     Kind,
     Medium,
+    Part,
     Provenance,
     Record,
     Speaker,
     StageState,
+    TimelineKind,
     TranslationStatus,
     Verdict,
 )
@@ -84,6 +93,7 @@ __all__ = [
     "Kind",
     "LabelChange",
     "Medium",
+    "Part",
     "PartialUtterance",
     "Placeholder",
     "Provenance",
@@ -94,9 +104,12 @@ __all__ = [
     "RedactionState",
     "Speaker",
     "StageCompleteness",
+    "StageModel",
     "StageState",
     "SummaryPerson",
     "SummarySentence",
+    "TimelineEntry",
+    "TimelineKind",
     "TranscriptionProgress",
     "Translation",
     "TranslationStatus",

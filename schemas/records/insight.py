@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.records.judgements import HeadScore, Judgement, Quote, SummaryPerson, SummarySentence
 from schemas.records.speech import WordChanges
-from schemas.records.terms import AlertChange, AlertLevel, Medium, Provenance, Speaker, StageState
+from schemas.records.terms import AlertChange, AlertLevel, Medium, Provenance, Speaker, StageState, TimelineKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,31 @@ class InsightAlert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One step of a call. No personal particular stands in it."""
+
+    kind: TimelineKind
+    offset_ms: int | None
+    at_ms: int
+    subject: str = ""
+    before: str = ""
+    after: str = ""
+    until_ms: int | None = None
+    evidence: tuple[str, ...] = ()
+    reason: str = ""
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageModel:
+    """A model that took part in what is known of a call."""
+
+    stage: str
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallInsight:
     """What is known of a call: the newest revision replaces the ones before. No personal particular stands in clear."""
 
@@ -71,5 +96,7 @@ class CallInsight:
     alerts: tuple[InsightAlert, ...] = ()
     summary: tuple[SummarySentence, ...] = ()
     people: tuple[SummaryPerson, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    models: tuple[StageModel, ...] = ()
     completeness: tuple[StageCompleteness, ...]
     provenance: Provenance

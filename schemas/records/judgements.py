@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.records.speech import WordChanges
-from schemas.records.terms import AlertChange, AlertLevel, Provenance, Speaker, Verdict
+from schemas.records.terms import AlertChange, AlertLevel, Part, Provenance, Speaker, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ class SummaryPerson:
 
     role: str
     evidence: tuple[str, ...]
+    part: Part = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

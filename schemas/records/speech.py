@@ -82,6 +82,7 @@ class Translation:
     interrupted: bool = False
     revision: int = 1
     heard_again: bool = False
+    above: tuple[Provenance, ...] = ()
     provenance: Provenance
 
 
@@ -117,6 +118,7 @@ class UtteranceEntities:
     entities: tuple[Entity, ...]
     interrupted: bool = False
     revision: int = 1
+    above: tuple[Provenance, ...] = ()
     provenance: Provenance
 
 

@@ -11,6 +11,21 @@ Medium = Literal["phone", "chat", "recording", "unknown"]
 Verdict = Literal["pass", "fail", "not_applicable", "unknown"]
 AlertLevel = Literal["high", "critical", "unknown"]
 AlertChange = Literal["raised", "escalated", "withdrawn", "unknown"]
+TimelineKind = Literal[
+    "started",
+    "held",
+    "resumed",
+    "gap",
+    "alert_raised",
+    "alert_escalated",
+    "alert_withdrawn",
+    "judgement_changed",
+    "interrupted",
+    "reopened",
+    "ended",
+    "unknown",
+]
+Part = Literal["caller", "counsellor", "child", "alleged_perpetrator", "unknown"]
 StageState = Literal["waiting", "partial", "complete", "failed", "unknown"]
 
 

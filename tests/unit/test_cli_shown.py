@@ -13,7 +13,7 @@ from callbus.cli.call import Found
 from callbus.cli.call import plain as call_plain
 from callbus.cli.call_view import print_call
 from callbus.cli.demo_view import View
-from callbus.cli.lines import head, printable, summary
+from callbus.cli.lines import head, printable, step_of, summary
 from callbus.cli.masking import HIDES, hidden, masked, plain
 from callbus.cli.watch import as_plain, in_order
 from callbus.subscriber import Received
@@ -25,6 +25,7 @@ from schemas.records import (
     CallEvent,
     Entity,
     LabelChange,
+    TimelineEntry,
     TranscriptionProgress,
     Translation,
     Turn,
@@ -110,6 +111,18 @@ def test_what_changed_of_a_case_is_told_with_it() -> None:
     line = summary(replace(classified(), label_changes=(moved,)))
     assert line.endswith("; priority was low (said since)")
     assert ";" not in summary(classified())
+
+
+def test_a_step_of_a_timeline_is_told_in_a_line() -> None:
+    """Where, what, from what to what, why; what is not known is not made up."""
+    moved = TimelineEntry(
+        kind="judgement_changed", offset_ms=65_000, at_ms=1, subject="priority", before="low", after="high",
+        reason="said since",
+    )  # fmt: skip
+    assert step_of(moved) == "1:05 judgement changed priority low → high: said since"
+    gap = TimelineEntry(kind="gap", offset_ms=1000, at_ms=1, subject="caller", until_ms=3000, more=7)
+    assert step_of(gap) == "0:01 gap caller to 0:03, and 7 more"
+    assert step_of(TimelineEntry(kind="held", offset_ms=None, at_ms=1)) == "?:?? held"
 
 
 def test_hidden_words_are_counted() -> None:
