@@ -1,5 +1,6 @@
 """What `callbus call show` prints: the insight, its completeness, the quality with its evidence, the conversation."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -16,6 +17,7 @@ from schemas.records import (
     Criterion,
     Judgement,
     QaEvaluation,
+    RestrictedInsight,
     SummaryPerson,
     Turn,
     Verdict,
@@ -49,6 +51,24 @@ def print_call(
     console.print(_conversation(shown) if shown else "Conversation: nothing yet")
     if shown and shown.changes:
         console.print(_changes(shown, shown.changes))
+
+
+def print_restricted(restricted: RestrictedInsight | None) -> None:
+    """What the insight leaves out, in clear, on stdout."""
+    console = wide_console()
+    if restricted is None:
+        console.print("Restricted: nothing yet")
+        return
+    title = f"Restricted: in clear, of the insight's revision {restricted.revision}"
+    table = Table("what", "in clear", "elsewhere", title=title, title_justify="left")
+    said = Counter((one.label, one.text, one.placeholder) for one in restricted.particulars)
+    for (label, text, placeholder), times in said.items():
+        table.add_row(safe(label), safe(text) + (f" x{times}" if times > 1 else ""), safe(placeholder))
+    console.print(table)
+    quotes = Table("at", "who", "said, in clear", title="Evidence", title_justify="left")
+    for quote in restricted.quotes:
+        quotes.add_row(clock(quote.start_ms), quote.speaker, safe(quote.text), style=_style(quote.speaker))
+    console.print(quotes)
 
 
 def _insight(call_id: str, insight: CallInsight) -> Table:

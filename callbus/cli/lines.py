@@ -20,6 +20,8 @@ from schemas.records import (
     PartialUtterance,
     QaEvaluation,
     Recording,
+    RestrictedInsight,
+    RestrictedState,
     TimelineEntry,
     TranscriptionProgress,
     Translation,
@@ -74,6 +76,12 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             return _joined(matters) or "no danger"
         case CallInsight():
             return _insight(record)
+        case RestrictedInsight():
+            told = (f"{one.label} {one.text}" for one in record.particulars)
+            said = (f"“{quote.text}”" for quote in record.quotes)
+            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*told, *said))}"
+        case RestrictedState():
+            return f"{len(record.turns)} turns, insight of revision {record.revision}"
         case DeadLetter():
             place = f"{record.topic} {record.lane}:{record.offset}"
             tries = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"

@@ -9,6 +9,9 @@ from schemas.records.insight import (
     CallInsight,
     EntityMention,
     InsightAlert,
+    RestrictedInsight,
+    RestrictedParticular,
+    RestrictedQuote,
     StageCompleteness,
     StageModel,
     TimelineEntry,
@@ -46,6 +49,7 @@ from schemas.records.state import (
     ChannelProgress,
     Placeholder,
     RedactionState,
+    RestrictedState,
     TranscriptionProgress,
 )
 from schemas.records.terms import (
@@ -102,6 +106,10 @@ __all__ = [
     "Record",
     "Recording",
     "RedactionState",
+    "RestrictedInsight",
+    "RestrictedParticular",
+    "RestrictedQuote",
+    "RestrictedState",
     "Speaker",
     "StageCompleteness",
     "StageModel",

@@ -1,4 +1,4 @@
-"""All that is known of a call, joined."""
+"""All that is known of a call, joined; and apart from it, what only few may read."""
 
 from dataclasses import dataclass
 
@@ -99,4 +99,42 @@ class CallInsight:
     timeline: tuple[TimelineEntry, ...] = ()
     models: tuple[StageModel, ...] = ()
     completeness: tuple[StageCompleteness, ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedParticular:
+    """A particular of a call in clear, where it was said."""
+
+    label: str
+    text: str
+    placeholder: str
+    utterance_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedQuote:
+    """A turn that an insight rests on, in clear."""
+
+    utterance_id: str
+    speaker: Speaker
+    start_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedInsight:
+    """What an insight leaves out, in clear: for those alone who may know whom a call is about."""
+
+    event_id: str
+    call_id: str
+    at_ms: int
+    insight_id: str
+    revision: int
+    complete: bool
+    document_id: str
+    particulars: tuple[RestrictedParticular, ...]
+    quotes: tuple[RestrictedQuote, ...]
     provenance: Provenance

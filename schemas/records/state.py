@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.records.calls import Recording
+from schemas.records.speech import Turn
 from schemas.records.terms import AlertChange, AlertLevel, Speaker
 
 
@@ -93,3 +94,20 @@ class AlertState:
     matters: tuple[AlertMatter, ...]
     suspect: AlertTurn | None = None
     rescue: AlertTurn | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedState:
+    """What the group restricted remembers of a call."""
+
+    call_id: str
+    document_id: str = ""
+    document_revision: int = 0
+    document_at_ms: int = 0
+    turns: tuple[Turn, ...] = ()
+    aside: tuple[Turn, ...] = ()
+    insight_id: str = ""
+    insight_at_ms: int = 0
+    revision: int = 0
+    complete: bool = False
+    evidence_ids: tuple[str, ...] = ()
