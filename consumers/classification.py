@@ -3,30 +3,35 @@
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
 windows of several turns, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
-the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Every revision is judged anew.
+the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`.
+
+Every revision is judged anew, and says which labels are others than in the judgement published before, and which turns
+moved them. That judgement is what the group remembers of a call.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from callbus.consumer import Model, Outcome, Settings
+from callbus.consumer import CallResult, CallSlice, Model, Outcome, Settings
 from callbus.errors import ModelError
-from callbus.ids import event_id
 from consumers import heads as trained
 from consumers.case import CaseHeads, View
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Table, Vectors
-from consumers.revisions import newest
-from schemas.records import Alternative, CallDocument, Classification, Judgement, Provenance, Turn
+from consumers.revisions import label_changes, newest, of_document
+from schemas.records import Alternative, CallDocument, Classification, Judgement, Turn
 
 STAGE = "classification"
 UNDETERMINED = "undetermined"
+
+Slice = CallSlice[CallDocument, Classification]
+Result = CallResult[CallDocument, Classification]
 
 _WINDOW_WORDS = 150  # fits the encoder's 256 tokens
 _ALTERNATIVES = 3
@@ -75,19 +80,28 @@ class Said:
 
 @dataclass(frozen=True)
 class Classifier:
-    """Stateless: documents in, a classification for the newest revision of each call out."""
+    """Stateful: documents and the judgement before in, a classification for the newest revision of each call out."""
 
     encoder: Encoder
     heads: CaseHeads
     model: Model
     options: Options
 
+    def advance(self, slices: Sequence[Slice]) -> Sequence[Result]:
+        """At most one classification per slice, with what changed since the call's state."""
+        judged = iter(self._judged([event for call in slices for event in call.events]))
+        return [_advanced(call, [(event, next(judged)) for event in call.events]) for call in slices]
+
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
-        """One outcome per document: its classification, or nothing if the batch holds a newer one of its call."""
+        """Documents by themselves, compared with nothing: the classification of each, or nothing if there is a newer
+        one of its call among them."""
+        return [(one,) if one else () for one in self._judged(events)]
+
+    def _judged(self, events: Sequence[CallDocument]) -> list[Classification | None]:
         current = newest(events)
         said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
         return [
-            (self._classify(event, said[event.event_id]),) if wanted else ()
+            self._classify(event, said[event.event_id]) if wanted else None
             for event, wanted in zip(events, current, strict=True)
         ]
 
@@ -115,29 +129,14 @@ class Classifier:
                 _unclear(self.options.unclear_intervention),
             )
         return Classification(
-            event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, self._version),
-            call_id=document.call_id,
-            at_ms=document.at_ms,
-            document_id=document.event_id,
-            revision=document.revision,
-            complete=document.complete,
-            hearing=document.hearing,
+            **of_document(document, STAGE, self.model, self.heads.heads.version),
             changes=document.changes,
             main=main,
             sub=sub,
             priority=priority,
             intervention=intervention,
-            provenance=Provenance(
-                stage=STAGE,
-                model=self.model.name,
-                model_version=self._version,
-                origin_ids=(document.event_id,),
-            ),
+            heard_ms=max((turn.end_ms for turn in document.turns), default=0),
         )
-
-    @property
-    def _version(self) -> str:
-        return f"{self.model.version}+heads.{self.heads.heads.version}"
 
     def _begun(self, document: CallDocument) -> bool:
         """Whether a call that goes on is old enough, and enough was said; one that is over always is."""
@@ -203,6 +202,21 @@ class Classifier:
             return np.zeros(0, dtype=np.float32)
         loud, which = self.heads.actions(self._stack(counsellor))
         return np.asarray(loud * which[:, intervention], dtype=np.float32)
+
+
+def _advanced(call: Slice, judged: Sequence[tuple[CallDocument, Classification | None]]) -> Result:
+    """The newest judgement of a call is its state; that of an older document (sent back, say) is compared with none."""
+    state = None if call.silent else call.state
+    events: list[Classification] = []
+    for document, one in judged:
+        if one is None:
+            continue
+        if state is None:
+            state = one
+        elif one.revision > state.revision:
+            state = replace(one, previous_id=state.event_id, label_changes=label_changes(state, one, document))
+        events.append(state if state.event_id == one.event_id else one)
+    return CallResult(events=events, state=state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,24 @@
-"""What a newer revision is worth: which documents to judge, and how the words of two hearings of a call differ."""
+"""Revisions of a call: which documents to judge, what a judgement says of its document, what differs from the last.
+
+The judgement before is the one that was published before: `label_changes` compares what a reader has seen.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from rapidfuzz.distance import Levenshtein
 
-from schemas.records import CallDocument, Turn, WordChanges
+from callbus.consumer import Model
+from callbus.ids import event_id
+from schemas.records import CallDocument, Classification, Judgement, LabelChange, Provenance, Turn, WordChanges
+
+SAID_SINCE = "said since"
+WEIGHED_ANEW = "weighed anew beside what was said since"
+HEARD_AGAIN = "the call was heard again"
+ANOTHER_MODEL = "judged by another model"
+OVER = "the call is over"
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 
@@ -21,6 +33,73 @@ def newest(documents: Sequence[CallDocument]) -> list[bool]:
         if not document.aside_only:
             last[document.call_id] = max(document.revision, last.get(document.call_id, 0))
     return [not document.aside_only and document.revision == last[document.call_id] for document in documents]
+
+
+class OfDocument(TypedDict):
+    """What every judgement of a document says first: of which document of which call it is, and by what it was made."""
+
+    event_id: str
+    call_id: str
+    at_ms: int
+    document_id: str
+    revision: int
+    complete: bool
+    hearing: int
+    provenance: Provenance
+
+
+def of_document(document: CallDocument, stage: str, model: Model, heads_version: str) -> OfDocument:
+    """The fields that a stage's judgement of a document has in common with every other's."""
+    version = f"{model.version}+heads.{heads_version}"
+    return OfDocument(
+        event_id=event_id(document.call_id, stage, document.event_id, model.name, version),
+        call_id=document.call_id,
+        at_ms=document.at_ms,
+        document_id=document.event_id,
+        revision=document.revision,
+        complete=document.complete,
+        hearing=document.hearing,
+        provenance=Provenance(stage=stage, model=model.name, model_version=version, origin_ids=(document.event_id,)),
+    )
+
+
+def label_changes(before: Classification, after: Classification, document: CallDocument) -> tuple[LabelChange, ...]:
+    """The labels that are others than before, and the turns of `document`, which `after` judged, that moved them."""
+    since = {turn.utterance_id for turn in document.turns if turn.end_ms > before.heard_ms}
+    pairs = (
+        ("main", before.main, after.main),
+        ("sub", before.sub, after.sub),
+        ("priority", before.priority, after.priority),
+        ("intervention", before.intervention, after.intervention),
+    )
+    return tuple(
+        LabelChange(
+            head=head,
+            before=old.label,
+            after=new.label,
+            score_before=old.score,
+            score=new.score,
+            evidence=(moved := _moved(old, new, since)),
+            reason=_reason(before, after, bool(since.intersection(moved))),
+        )
+        for head, old, new in pairs
+        if old.label != new.label
+    )
+
+
+def _moved(old: Judgement, new: Judgement, since: set[str]) -> tuple[str, ...]:
+    said_since = tuple(turn for turn in new.evidence if turn in since)
+    return said_since or tuple(turn for turn in new.evidence if turn not in old.evidence) or new.evidence
+
+
+def _reason(before: Classification, after: Classification, said_since: bool) -> str:
+    if after.hearing != before.hearing:
+        return HEARD_AGAIN
+    if after.provenance.model_version != before.provenance.model_version:
+        return ANOTHER_MODEL
+    if said_since:
+        return SAID_SINCE
+    return OVER if after.complete and not before.complete else WEIGHED_ANEW
 
 
 def word_changes(before: Sequence[Turn], after: Sequence[Turn]) -> WordChanges | None:

@@ -7,23 +7,21 @@ what the counsellor says, those that announce something.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from callbus.consumer import Model, Outcome, Settings
-from callbus.errors import ModelError
-from callbus.ids import event_id
 from consumers import heads as trained
 from consumers.case import CaseHeads
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Vectors
-from consumers.revisions import newest
-from schemas.records import CallDocument, CallSummary, Provenance, SummaryPerson, SummarySentence, Turn
+from consumers.relations import Relations, is_a_minor, read_relations
+from consumers.revisions import newest, of_document
+from schemas.records import CallDocument, CallSummary, Part, Speaker, SummaryPerson, SummarySentence, Turn
 
 STAGE = "summary"
 HAPPENED, PROMISED = "happened", "promised"
@@ -44,7 +42,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     heads: Path = Field(description="The folder of trained heads.")
-    relations: Path = Field(description="The YAML file of roles, each with the words for it.")
+    relations: Path = Field(description="The YAML file of roles, each with the words for it, and of what harms.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Summarizer:
     encoder: Encoder
     heads: CaseHeads
     model: Model
-    roles: Mapping[str, re.Pattern[str]]
+    relations: Relations
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its summary, or nothing if the batch holds a newer one of its call."""
@@ -86,22 +84,12 @@ class Summarizer:
         ]
 
     def _summarize(self, document: CallDocument, said: Sequence[Said]) -> CallSummary:
-        version = f"{self.model.version}+heads.{self.heads.heads.version}"
         told = [one for one in said if not one.by_agent and one.score >= _CONTENT]
         promised = [one for one in said if one.by_agent and one.score >= _ANNOUNCED]
         return CallSummary(
-            event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, version),
-            call_id=document.call_id,
-            at_ms=document.at_ms,
-            document_id=document.event_id,
-            revision=document.revision,
-            complete=document.complete,
-            hearing=document.hearing,
+            **of_document(document, STAGE, self.model, self.heads.heads.version),
             sentences=(*_part(HAPPENED, told), *_part(PROMISED, promised)),
-            people=self._people(told),
-            provenance=Provenance(
-                stage=STAGE, model=self.model.name, model_version=version, origin_ids=(document.event_id,)
-            ),
+            people=tuple(self._people(document, told)),
         )
 
     def _read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:
@@ -121,15 +109,38 @@ class Summarizer:
             said.setdefault(document_id, []).append(Said(turn, text, vector, float(score)))
         return said
 
-    def _people(self, told: Sequence[Said]) -> tuple[SummaryPerson, ...]:
-        """The roles that the caller's sentences speak of, those of most turns first."""
-        turns: dict[str, dict[str, None]] = {}
+    def _people(self, document: CallDocument, told: Sequence[Said]) -> Iterator[SummaryPerson]:
+        """Who speaks, by their first turn; then the roles that the caller's sentences speak of, of most turns first."""
+        speaking: tuple[tuple[Speaker, Part], ...] = (("caller", "caller"), ("agent", "counsellor"))
+        for speaker, part in speaking:
+            turns = (turn.utterance_id for turn in document.turns if turn.speaker == speaker and _is_said(turn))
+            if first := next(turns, None):
+                yield SummaryPerson(role=part, evidence=(first,), part=part)
+        minor = _turns(one for one in told if one.turn.speaker == "caller" and is_a_minor(one.text))
+        if minor:
+            yield SummaryPerson(role="caller", evidence=minor, part="child")
+        spoken: dict[str, list[Said]] = {}
         for one in told:
-            for role, words in self.roles.items():
-                if words.search(one.text):
-                    turns.setdefault(role, {})[one.turn.utterance_id] = None
-        ranked = sorted(turns, key=lambda role: -len(turns[role]))[:_PEOPLE]
-        return tuple(SummaryPerson(role=role, evidence=tuple(turns[role])[:_EVIDENCE]) for role in ranked)
+            for role in self.relations.spoken_of(one.text):
+                spoken.setdefault(role, []).append(one)
+        for role in sorted(spoken, key=lambda role: -len({one.turn.utterance_id for one in spoken[role]}))[:_PEOPLE]:
+            yield self._person(role, spoken[role])
+
+    def _person(self, role: str, told: Sequence[Said]) -> SummaryPerson:
+        """Somebody spoken of, with the part that the turns in evidence give them."""
+        if harm := _turns(one for one in told if self.relations.does_harm(role, one.text)):
+            return SummaryPerson(role=role, evidence=harm, part="alleged_perpetrator")
+        part: Part = "child" if role in self.relations.children else "unknown"
+        return SummaryPerson(role=role, evidence=_turns(told), part=part)
+
+
+def _is_said(turn: Turn) -> bool:
+    return turn.kind in ("speech", "message") and bool(turn.text)
+
+
+def _turns(said: Iterable[Said]) -> tuple[str, ...]:
+    """The first turns of these sentences."""
+    return tuple(dict.fromkeys(one.turn.utterance_id for one in said))[:_EVIDENCE]
 
 
 def _part(part: str, said: Sequence[Said]) -> Iterator[SummarySentence]:
@@ -168,15 +179,4 @@ def load(settings: Settings) -> Summarizer:
     options = Options.model_validate(settings.options)
     shared = encoder(settings)
     heads = CaseHeads(trained.load(settings.root / options.heads, shared))
-    return Summarizer(shared, heads, settings.model, _roles(settings.root / options.relations))
-
-
-def _roles(path: Path) -> Mapping[str, re.Pattern[str]]:
-    try:
-        roles = yaml.safe_load(path.read_text(encoding="utf-8"))["roles"]
-        return {
-            role: re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in words)})\b(?!-)", re.IGNORECASE)
-            for role, words in roles.items()
-        }
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path} is no list of roles ({error!r}): roles: <role>: [word, …]") from error
+    return Summarizer(shared, heads, settings.model, read_relations(settings.root / options.relations))

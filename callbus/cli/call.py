@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from callbus.codec import Codec
     from callbus.kafka import Connection
     from callbus.topology import Topology
-    from schemas.records import CallDocument, CallInsight, QaEvaluation
+    from schemas.records import CallDocument, CallInsight, QaEvaluation, RestrictedInsight
 
 app = typer.Typer(no_args_is_help=True, help="One call: what is known of it.")
 
@@ -28,18 +28,24 @@ class Found:
     insight: "CallInsight | None"
     document: "CallDocument | None"
     evaluation: "QaEvaluation | None"
+    restricted: "RestrictedInsight | None" = None  # looked for only where it was asked for
 
 
 @app.command(
     epilog=options.examples(
         "callbus call show call-17",
         "callbus call show call-17 --clear  # with names and numbers",
+        "callbus call show call-17 --restricted  # whom it is about; needs leave to read that topic",
         "callbus call show call-17 --json | jq .insight.completeness",
     )
 )
 def show(
     call_id: Annotated[str, typer.Argument(metavar="CALL_ID", show_default=False)],
     clear: options.Clear = False,
+    restricted: Annotated[
+        bool,
+        typer.Option("--restricted", help="Show what the insight leaves out, in clear, from its restricted topic."),
+    ] = False,
     json: options.Json = False,
     brokers: options.Brokers = DEFAULT_BROKERS,
     registry: options.Registry = None,
@@ -47,13 +53,16 @@ def show(
 ) -> None:
     """Show a call: its insight, how complete it is, the counsellor's quality with its evidence, the conversation.
 
-    The conversation is redacted unless you say --clear. The exit code is 7 if there is no such call.
+    The conversation is redacted unless you say --clear. The restricted topic is read only with --restricted. The exit
+    code is 7 if there is no such call.
     """
     quiet()
     graph = options.load_topology(topology)
     from callbus.codec import codec_of
 
-    found = asyncio.run(_find(call_id, options.connection(brokers), codec_of(graph, registry), graph))
+    found = asyncio.run(
+        _find(call_id, options.connection(brokers), codec_of(graph, registry), graph, restricted=restricted)
+    )
     if found is None:
         raise InputError(
             f"no call {call_id} on {brokers}; `callbus watch call-insights --from beginning` shows those there are. "
@@ -62,9 +71,11 @@ def show(
     if json:
         print_json(plain(call_id, found, clear=clear))
         return
-    from callbus.cli.call_view import print_call
+    from callbus.cli.call_view import print_call, print_restricted
 
     print_call(call_id, found.insight, found.document, found.evaluation, clear=clear)
+    if restricted:
+        print_restricted(found.restricted)
 
 
 def plain(call_id: str, found: Found, *, clear: bool) -> dict[str, Any]:
@@ -72,10 +83,13 @@ def plain(call_id: str, found: Found, *, clear: bool) -> dict[str, Any]:
     from callbus.cli.masking import plain as shown
 
     parts = {"insight": found.insight, "document": found.document, "qa": found.evaluation}
-    return {"call_id": call_id} | {name: part and shown(part, clear=clear) for name, part in parts.items()}
+    told = {"call_id": call_id} | {name: part and shown(part, clear=clear) for name, part in parts.items()}
+    return told | ({"restricted": shown(found.restricted, clear=True)} if found.restricted else {})
 
 
-async def _find(call_id: str, connection: "Connection", codec: "Codec", graph: "Topology") -> Found | None:
+async def _find(
+    call_id: str, connection: "Connection", codec: "Codec", graph: "Topology", *, restricted: bool
+) -> Found | None:
     """Read the call's topics to their end: the lane where a new call of this id starts first, then the others.
 
     A call that started before lanes were added, or whose door chose otherwise, is on one of those.
@@ -86,7 +100,7 @@ async def _find(call_id: str, connection: "Connection", codec: "Codec", graph: "
     others = [lane for lane in range(graph.lanes) if lane != likely]
     topics = {
         schema: name
-        for schema in ("CallInsight", "CallDocument", "QaEvaluation")
+        for schema in ("CallInsight", "CallDocument", "QaEvaluation", *(("RestrictedInsight",) if restricted else ()))
         for name, topic in graph.topics.items()
         if topic.schema == schema
     }
@@ -96,6 +110,7 @@ async def _find(call_id: str, connection: "Connection", codec: "Codec", graph: "
                 insight=newest.get(topics.get("CallInsight", "")),
                 document=newest.get(topics.get("CallDocument", "")),
                 evaluation=newest.get(topics.get("QaEvaluation", "")),
+                restricted=newest.get(topics.get("RestrictedInsight", "")),
             )
     return None
 

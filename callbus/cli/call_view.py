@@ -1,5 +1,6 @@
 """What `callbus call show` prints: the insight, its completeness, the quality with its evidence, the conversation."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -7,10 +8,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from callbus.cli.call_changes import changed
-from callbus.cli.lines import clock, danger_of, moment, percent, safe
+from callbus.cli.lines import clock, danger_of, moment, percent, safe, step_of
 from callbus.cli.masking import masked
 from callbus.cli.shell import wide_console
-from schemas.records import CallDocument, CallInsight, Criterion, Judgement, QaEvaluation, Turn, Verdict, WordChanges
+from schemas.records import (
+    CallDocument,
+    CallInsight,
+    Criterion,
+    Judgement,
+    QaEvaluation,
+    RestrictedInsight,
+    SummaryPerson,
+    Turn,
+    Verdict,
+    WordChanges,
+)
 
 _EVIDENCE_CHARS = 70
 _STATES = {"complete": "green", "partial": "yellow", "waiting": "yellow", "failed": "red"}
@@ -41,6 +53,24 @@ def print_call(
         console.print(_changes(shown, shown.changes))
 
 
+def print_restricted(restricted: RestrictedInsight | None) -> None:
+    """What the insight leaves out, in clear, on stdout."""
+    console = wide_console()
+    if restricted is None:
+        console.print("Restricted: nothing yet")
+        return
+    title = f"Restricted: in clear, of the insight's revision {restricted.revision}"
+    table = Table("what", "in clear", "elsewhere", title=title, title_justify="left")
+    said = Counter((one.label, one.text, one.placeholder) for one in restricted.particulars)
+    for (label, text, placeholder), times in said.items():
+        table.add_row(safe(label), safe(text) + (f" x{times}" if times > 1 else ""), safe(placeholder))
+    console.print(table)
+    quotes = Table("at", "who", "said, in clear", title="Evidence", title_justify="left")
+    for quote in restricted.quotes:
+        quotes.add_row(clock(quote.start_ms), quote.speaker, safe(quote.text), style=_style(quote.speaker))
+    console.print(quotes)
+
+
 def _insight(call_id: str, insight: CallInsight) -> Table:
     table = Table(title=f"Call {safe(call_id)}", title_justify="left", show_header=False)
     table.add_column(style="bold")
@@ -66,14 +96,22 @@ def _facts(insight: CallInsight) -> Iterator[tuple[str, str]]:
     mentions = (f"{e.label} {e.text}" + (f" x{e.mentions}" if e.mentions > 1 else "") for e in insight.entities)
     yield "particulars", safe(", ".join(mentions)) or "—"
     if insight.people:
-        yield "concerned", safe(", ".join(person.role for person in insight.people))
+        yield "concerned", safe(", ".join(map(_person, insight.people)))
     for part in dict.fromkeys(one.part for one in insight.summary):
         told = (f"{one.text} (by: {one.due})" if one.due else one.text for one in insight.summary if one.part == part)
         yield safe(part), "\n".join(map(safe, told))
     yield "said", f"{insight.turns} turns, {', '.join(insight.languages) or 'no language yet'}"
     grade = f" {insight.qa_grade}" if insight.qa_grade else ""
     yield "quality", f"{percent(insight.qa_overall)}{grade}"
+    yield "timeline", "\n".join(safe(step_of(step)) for step in insight.timeline) or "—"
     yield "completeness", "\n".join(_stages(insight))
+    yield "models", safe(", ".join(f"{one.stage} {one.model} {one.version}" for one in insight.models)) or "—"
+
+
+def _person(person: SummaryPerson) -> str:
+    """Who it is to the caller, and the part that they have in it where the role does not say so."""
+    told = person.part not in ("unknown", person.role)
+    return f"{person.role} ({person.part.replace('_', ' ')})" if told else person.role
 
 
 def _dangers(insight: CallInsight) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from callbus.cli.lines import danger_of
+from callbus.cli.lines import danger_of, step_of
 from producers.player import Play
 from producers.player import Progress as Played
 from schemas.records import CallInsight, Judgement, UtteranceEntities
@@ -115,6 +115,7 @@ class View:
                 f"danger        {escape(row.danger)}\n"
                 f"priority      {row.priority}\n"
                 f"intervention  {row.intervention}\n"
+                f"changed       {escape(row.changed)}\n"
                 f"entities      {escape(row.entities)}\n"
                 f"happened      {escape(row.happened)}\n"
                 f"promised      {escape(row.promised)}\n"
@@ -133,6 +134,7 @@ class View:
             case=" / ".join(_label(part) for part in (insight.main, insight.sub)),
             priority=_label(insight.priority),
             intervention=_label(insight.intervention),
+            changed=", ".join(step_of(one) for one in insight.timeline if one.kind == "judgement_changed") or "—",
             entities=", ".join(
                 f"{e.label} {e.text}" + (f" x{e.mentions}" if e.mentions > 1 else "") for e in insight.entities
             ),
@@ -153,6 +155,7 @@ class Row:
     case: str
     priority: str = "—"
     intervention: str = "—"
+    changed: str = "—"
     entities: str = ""
     danger: str = "—"
     happened: str = "—"

@@ -20,6 +20,9 @@ from schemas.records import (
     PartialUtterance,
     QaEvaluation,
     Recording,
+    RestrictedInsight,
+    RestrictedState,
+    TimelineEntry,
     TranscriptionProgress,
     Translation,
     Utterance,
@@ -58,7 +61,7 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             ended = _interrupted(record.interrupted)
             return f"revision {record.revision}, {len(record.turns)} turns{_complete(record.complete)}{ended}"
         case Classification():
-            return f"revision {record.revision}{_complete(record.complete)}: {case_of(record)}"
+            return f"revision {record.revision}{_complete(record.complete)}: {case_of(record)}{_changed(record)}"
         case QaEvaluation():
             heads = (f"{head.head} {percent(head.score)}" for head in record.heads)
             return f"revision {record.revision}{_complete(record.complete)}: {_joined((_overall(record), *heads))}"
@@ -73,6 +76,12 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             return _joined(matters) or "no danger"
         case CallInsight():
             return _insight(record)
+        case RestrictedInsight():
+            told = (f"{one.label} {one.text}" for one in record.particulars)
+            said = (f"“{quote.text}”" for quote in record.quotes)
+            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*told, *said))}"
+        case RestrictedState():
+            return f"{len(record.turns)} turns, insight of revision {record.revision}"
         case DeadLetter():
             place = f"{record.topic} {record.lane}:{record.offset}"
             tries = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
@@ -110,6 +119,17 @@ def case_of(judged: Classification | CallInsight) -> str:
 def danger_of(alert: Alert | InsightAlert) -> str:
     """A danger, how urgent it is, and what became of it."""
     return f"{alert.matter.replace('_', ' ')} {alert.level} {alert.state} {percent(alert.score)}"
+
+
+def step_of(step: TimelineEntry) -> str:
+    """A step of a call: where in it, what, from what to what, and why."""
+    where = "?:??" if step.offset_ms is None else clock(step.offset_ms)
+    what = step.kind.replace("_", " ")
+    subject = f" {step.subject.replace('_', ' ')}" if step.subject else ""
+    change = " → ".join(level for level in (step.before, step.after) if level)
+    until = f" to {clock(step.until_ms)}" if step.until_ms is not None else ""
+    more = f", and {step.more} more" if step.more else ""
+    return f"{where} {what}{subject}{f' {change}' if change else ''}{until}{_because(step.reason)}{more}"
 
 
 def printable(text: str) -> str:
@@ -170,6 +190,12 @@ def _overall(judged: QaEvaluation | CallInsight) -> str:
 
 def _judged(judgement: Judgement) -> str:
     return f"{judgement.label} {percent(judgement.score)}"
+
+
+def _changed(judged: Classification) -> str:
+    """Which labels are others than in the judgement before, and why."""
+    moved = _joined(f"{one.head} was {one.before} ({one.reason})" for one in judged.label_changes)
+    return f"; {moved}" if moved else ""
 
 
 def _complete(complete: bool) -> str:

@@ -25,6 +25,9 @@ from schemas.records import (
     Provenance,
     QaEvaluation,
     Recording,
+    RestrictedInsight,
+    RestrictedParticular,
+    RestrictedState,
     TranscriptionProgress,
     Translation,
     Turn,
@@ -39,6 +42,7 @@ HIDES = {
     "Recording": "where recordings lie",
     "TranscriptionProgress": "where recordings lie",
     "RedactionState": "names",
+    "RestrictedInsight": "what was said",
     "Translation": "what was said",
     "Utterance": "what was said",
 }
@@ -56,12 +60,12 @@ _NOTHING_PERSONAL = (
 )
 
 
-def masked(record: Any) -> Any:
+def masked(record: Any) -> Any:  # noqa: PLR0912  a case per record type
     """The same event without personal words: of its own type, so that all that shows events can show it."""
     match record:
         case UtteranceEntities() | Turn():
             return replace(record, text=record.redacted_text, entities=_placeholders(record.entities))
-        case CallDocument():
+        case CallDocument() | RestrictedState():
             turns, aside = (tuple(masked(turn) for turn in each) for each in (record.turns, record.aside))
             return replace(record, turns=turns, aside=aside)
         case AlertTurn():
@@ -70,6 +74,11 @@ def masked(record: Any) -> Any:
             turns = tuple(masked(turn) for turn in record.turns)
             suspect, rescue = (turn and masked(turn) for turn in (record.suspect, record.rescue))
             return replace(record, turns=turns, suspect=suspect, rescue=rescue)
+        case RestrictedInsight():
+            quotes = tuple(replace(quote, text=hidden(quote.text)) for quote in record.quotes)
+            return replace(record, particulars=tuple(map(masked, record.particulars)), quotes=quotes)
+        case RestrictedParticular():
+            return replace(record, text=record.placeholder or record.text)
         case Utterance():
             return replace(record, text=hidden(record.text), words=())
         case PartialUtterance():

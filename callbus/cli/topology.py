@@ -59,6 +59,7 @@ def plain(graph: "Topology") -> dict[str, object]:
                 "retention_ms": topic.retention_ms,
                 "compacted": topic.retention_ms is None,
                 "public": topic.public,
+                "restricted": topic.restricted,
                 "derived": topic.derived,
             }
             for topic in graph.all_topics()
@@ -86,7 +87,7 @@ def _topics(graph: "Topology") -> "Table":
         doors = [name for name, door in graph.producers.items() if topic.name in door.outputs]
         writers = [name for name, group in graph.groups.items() if topic.name in group.outputs]
         readers = [name for name, group in graph.groups.items() if topic.name in group.inputs]
-        readers += ["subscribers"] if topic.public else []
+        readers += ["subscribers"] if topic.public else ["subscribers with leave"] if topic.restricted else []
         table.add_row(
             topic.name,
             topic.schema or "(a Faust table)",

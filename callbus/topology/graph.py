@@ -50,6 +50,7 @@ class Topic:
     retention_ms: Annotated[Duration | None, Field(alias="retention")] = None  # None: compacted
     compacted: StrictBool = False  # the newest event of a call replaces the ones before
     public: StrictBool = False  # read by subscribers outside the graph
+    restricted: StrictBool = False  # likewise, but only by those who may read what is personal in clear
     delivery: Delivery = "exactly-once"  # at-least-once: published at once, outside the transaction
     derived: StrictBool = False  # follows from a group; never written in topology.yaml
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from callbus.topology.graph import Topology
+from callbus.topology.graph import Topic, Topology
 
 
 def mermaid(topology: Topology) -> str:
@@ -15,7 +15,7 @@ def _lines(topology: Topology) -> Iterator[str]:
     for name in topology.producers:
         yield f'  producer_{name}[/"{name}"/]:::producer'
     for name, topic in topology.topics.items():
-        yield f'  {_id(name)}(["{name}"]):::{"public" if topic.public else "topic"}'
+        yield f'  {_id(name)}(["{name}"]):::{_kind(topic)}'
     for name in topology.groups:
         yield f'  group_{name}["{name}"]:::group'
     for name, producer in topology.producers.items():
@@ -29,7 +29,12 @@ def _lines(topology: Topology) -> Iterator[str]:
     yield "  classDef producer fill:#fff3cd,stroke:#b58900,color:#222"
     yield "  classDef topic fill:#eef4fb,stroke:#5b7fa6,color:#222"
     yield "  classDef public fill:#dff3e4,stroke:#3c8c54,color:#222,stroke-width:2px"
+    yield "  classDef restricted fill:#fbe3e1,stroke:#b0413e,color:#222,stroke-width:2px"
     yield "  classDef group fill:#ffffff,stroke:#444,color:#222"
+
+
+def _kind(topic: Topic) -> str:
+    return "public" if topic.public else "restricted" if topic.restricted else "topic"
 
 
 def _id(topic: str) -> str:

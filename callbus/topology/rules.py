@@ -17,6 +17,7 @@ def problems_of(topology: Topology, avro: Path) -> Iterator[Problem]:
     Raises `SchemaError` for a schema that is not JSON.
     """
     yield from _keeping(topology)
+    yield from _subscribers(topology)
     yield from _sources(topology)
     unknown = [*_unknown_topics(topology), *_unknown_models(topology), *_schemas(topology, avro)]
     yield from unknown
@@ -27,6 +28,18 @@ def problems_of(topology: Topology, avro: Path) -> Iterator[Problem]:
         yield from _orphans(topology)
         yield from unrecorded(topology.modes, _is_recorded(topology), topology.lines)
     yield from _cycles(topology)
+
+
+def _subscribers(topology: Topology) -> Iterator[Problem]:
+    for name, topic in topology.topics.items():
+        if topic.public and topic.restricted:
+            mend = "a restricted topic is for few subscribers, a public one for all: keep one"
+            yield _at(
+                topology, "topics", name, "public", said=f"topic {name} is both `public` and `restricted`; {mend}"
+            )
+        if topic.restricted and topic.retention_ms is None:
+            mend = "what is personal in clear must end: write `retention: 30d` instead of `compacted: true`"
+            yield _at(topology, "topics", name, said=f"topic {name} is `restricted` and kept for ever; {mend}")
 
 
 def _keeping(topology: Topology) -> Iterator[Problem]:
@@ -162,7 +175,7 @@ def _orphans(topology: Topology) -> Iterator[Problem]:
         if ("outputs", name) not in sides:
             mend = "name it in a group's or a producer's `outputs`, or remove it"
             yield _at(topology, "topics", name, said=f"nobody writes the topic {name}; {mend}")
-        if ("inputs", name) not in sides and not topic.public:
+        if ("inputs", name) not in sides and not (topic.public or topic.restricted):
             mend = "name it in a group's `inputs`, mark it `public: true` for subscribers, or remove it"
             yield _at(topology, "topics", name, said=f"nobody reads the topic {name}; {mend}")
 

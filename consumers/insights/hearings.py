@@ -4,11 +4,13 @@ The insight shows the newest hearing that has ended. What is counted of a later 
 nothing counts any more: so it comes to the same however the utterances of two hearings are mixed.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
+from consumers.insights import timeline
 from consumers.insights.state import Hearing, InsightState
-from schemas.records import EntityMention, UtteranceEntities
+from schemas.records import EntityMention, StageModel, UtteranceEntities
 
+_COUNTED = tuple(each.name for each in fields(Hearing))
 _TURNS = ("speech", "message", "unknown")  # a gap, what was unclear and the end are not turns
 
 
@@ -24,6 +26,8 @@ def counted(state: InsightState, event: UtteranceEntities) -> InsightState:
         turns=before.turns + is_turn,
         languages=(*before.languages, language) if new_language else before.languages,
         mentions=_mentions(before.mentions, event),
+        gaps=timeline.noted(before.gaps, *timeline.of_utterance(event)),
+        models=_models(before.models, event),
     )
     if event.revision == state.hearing:
         return _showing(state, state.hearing, after)
@@ -47,12 +51,22 @@ def supersedes(state: InsightState) -> int:
 
 def _of(state: InsightState, revision: int) -> Hearing:
     if revision == state.hearing:
-        return Hearing(turns=state.turns, languages=state.languages, mentions=state.mentions)
+        return Hearing(**{name: getattr(state, name) for name in _COUNTED})
     return state.aside.get(revision, Hearing())
 
 
 def _showing(state: InsightState, number: int, shown: Hearing) -> InsightState:
-    return replace(state, hearing=number, turns=shown.turns, languages=shown.languages, mentions=shown.mentions)
+    return replace(state, hearing=number, **{name: getattr(shown, name) for name in _COUNTED})
+
+
+def _models(known: tuple[StageModel, ...], event: UtteranceEntities) -> tuple[StageModel, ...]:
+    """The models with those that this utterance went through."""
+    asked = (
+        StageModel(stage=one.stage, model=one.model, version=one.model_version)
+        for one in (*event.above, event.provenance)
+        if one.model
+    )
+    return tuple(dict.fromkeys((*known, *asked)))
 
 
 def _mentions(known: tuple[EntityMention, ...], event: UtteranceEntities) -> tuple[EntityMention, ...]:

@@ -7,16 +7,16 @@ and revision. Whoever publishes asks whether `shows_more` and may skip to the ne
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from callbus.ids import event_id
-from consumers.insights import privacy
+from consumers.insights import privacy, timeline
 from consumers.insights.completeness import completeness, is_complete
 from consumers.insights.hearings import counted, ended, supersedes
 from consumers.insights.lineage import Lineage
 from consumers.insights.silence import ending, given_up, told
 from consumers.insights.state import GROUP, Failure, InsightState
-from consumers.insights.telling import alerts, people, summary
+from consumers.insights.telling import alerts, models, people, summary
 from schemas.records import (
     Alert,
     CallEvent,
@@ -29,7 +29,9 @@ from schemas.records import (
     UtteranceEntities,
 )
 
-VERSION = "2"  # of the join: raise it when the same inputs give another insight
+VERSION = "3"  # of the join: raise it when the same inputs give another insight
+
+Result = TypeVar("Result", Classification, QaEvaluation, CallSummary)
 
 Input = CallEvent | UtteranceEntities | Classification | QaEvaluation | CallSummary | Alert
 
@@ -96,6 +98,8 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         alerts=alerts(state),
         summary=summary(state),
         people=people(state),
+        timeline=timeline.told((*state.steps, *state.gaps), state.started_at_ms, ended_at_ms),
+        models=models(state),
         completeness=stages,
         provenance=Provenance(stage=GROUP, model="join", model_version=VERSION, origin_ids=origins),
     )
@@ -109,7 +113,7 @@ def is_open(state: InsightState, lineage: Lineage) -> bool:
 
 def _shown(state: InsightState) -> InsightState:
     """The state without its bookkeeping, and without what only tells one result from the next."""
-    judged, qa, told_of = state.classification, state.qa, state.summary
+    judged = state.classification
     return replace(
         state,
         at_ms=0,
@@ -119,10 +123,16 @@ def _shown(state: InsightState) -> InsightState:
         heard_ms=0,
         failures={stage: replace(failure, events=()) for stage, failure in state.failures.items()},
         aside={},
-        classification=judged and replace(judged, event_id="", at_ms=0, document_id="", revision=0),
-        qa=qa and replace(qa, event_id="", at_ms=0, document_id="", revision=0),
-        summary=told_of and replace(told_of, event_id="", at_ms=0, document_id="", revision=0),
+        classification=judged and _said_of(replace(judged, heard_ms=0, previous_id="", label_changes=())),
+        qa=state.qa and _said_of(state.qa),
+        summary=state.summary and _said_of(state.summary),
     )
+
+
+def _said_of(result: Result) -> Result:
+    """What a result says of the call, whichever document it says it of."""
+    made_by = replace(result.provenance, origin_ids=())
+    return replace(result, event_id="", at_ms=0, document_id="", revision=0, provenance=made_by)
 
 
 def _life(state: InsightState, event: CallEvent) -> InsightState:
@@ -144,11 +154,14 @@ def _life(state: InsightState, event: CallEvent) -> InsightState:
             after = told(after, event)
             if after.silences == state.silences:
                 return state
-        case "held" | "resumed" | "unknown":
+        case "held" | "resumed":
+            pass
+        case "unknown":
             return after
         case _:
             assert_never(event.type)
-    return replace(after, life=(*state.life, event.event_id))
+    steps = timeline.noted(state.steps, *timeline.of_life(event))
+    return replace(after, life=(*state.life, event.event_id), steps=steps)
 
 
 def _failures(known: Mapping[str, Failure], event: CallEvent) -> Mapping[str, Failure]:
@@ -196,7 +209,8 @@ def _utterance(state: InsightState, event: UtteranceEntities) -> InsightState:
 def _classification(state: InsightState, event: Classification) -> InsightState:
     if state.classification and event.revision <= state.classification.revision:
         return state
-    return replace(state, classification=event, evidence=_evidence(state.evidence, event, event.complete))
+    steps = timeline.noted(state.steps, *timeline.of_judgement(event))
+    return replace(state, classification=event, steps=steps, evidence=_evidence(state.evidence, event, event.complete))
 
 
 def _qa(state: InsightState, event: QaEvaluation) -> InsightState:
@@ -216,7 +230,8 @@ def _alert(state: InsightState, event: Alert) -> InsightState:
     known = state.alerts.get(event.matter)
     if known and event.revision <= known.revision:
         return state
-    return replace(state, alerts={**state.alerts, event.matter: event})
+    steps = timeline.noted(state.steps, *timeline.of_alert(event, known))
+    return replace(state, alerts={**state.alerts, event.matter: event}, steps=steps)
 
 
 def _evidence(known: Mapping[str, StageState], event: Input, complete: bool) -> Mapping[str, StageState]:

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
-from schemas.records import Alert, CallSummary, Classification, EntityMention, Medium, QaEvaluation, StageState
+from schemas.records import (
+    Alert,
+    CallSummary,
+    Classification,
+    EntityMention,
+    Medium,
+    QaEvaluation,
+    StageModel,
+    StageState,
+    TimelineEntry,
+)
 
 GROUP = "insights"
 
@@ -34,6 +44,8 @@ class Hearing:
     turns: int = 0
     languages: tuple[str, ...] = ()
     mentions: tuple[EntityMention, ...] = ()
+    gaps: tuple[TimelineEntry, ...] = ()
+    models: tuple[StageModel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +59,12 @@ class InsightState:
     mode: str = ""
     started_at_ms: int | None = None
     ended_at_ms: int | None = None
-    hearing: int = 1  # the newest that has ended, and until one has, the first: the next three are of it
+    hearing: int = 1  # the newest that has ended, and until one has, the first: the next five are of it
     turns: int = 0
     languages: tuple[str, ...] = ()
     mentions: tuple[EntityMention, ...] = ()
+    gaps: tuple[TimelineEntry, ...] = ()
+    models: tuple[StageModel, ...] = ()  # of the stages that an utterance goes through
     ended_hearings: tuple[int, ...] = ()  # sorted
     classification: Classification | None = None
     qa: QaEvaluation | None = None  # without its criteria
@@ -60,6 +74,7 @@ class InsightState:
     ends: int = 0  # utterances of kind `end`: one more after each time that the stages above ended the call by silence
     failures: Mapping[str, Failure] = field(default_factory=dict)  # by stage
     silences: Mapping[str, Silence] = field(default_factory=dict)  # by stage
+    steps: tuple[TimelineEntry, ...] = ()  # of the timeline, but for start, end and gaps
     names: tuple[str, ...] = ()  # digests of the words that must never be shown
 
     # Bookkeeping.

@@ -1,4 +1,4 @@
-"""What the insight tells of a call in words: its dangers, its summary, the people concerned. Pure.
+"""What the insight tells of a call: its dangers, its summary, the people concerned, the models that say so. Pure.
 
 All of it comes redacted. A name that was only found later in the call stands in clear in what was quoted before: what
 the join knows as personal by now is left out here.
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from consumers.insights import privacy
 from consumers.insights.state import InsightState
-from schemas.records import AlertLevel, InsightAlert, SummaryPerson, SummarySentence
+from schemas.records import AlertLevel, InsightAlert, StageModel, SummaryPerson, SummarySentence
 
 _URGENCY: Mapping[AlertLevel, int] = {"critical": 0, "high": 1}
 
@@ -43,6 +43,20 @@ def summary(state: InsightState) -> tuple[SummarySentence, ...]:
 
 def people(state: InsightState) -> tuple[SummaryPerson, ...]:
     return state.summary.people if state.summary else ()
+
+
+def models(state: InsightState) -> tuple[StageModel, ...]:
+    """Stage by stage: of those that an utterance goes through, then of what was judged, as it stands."""
+    raised = [state.alerts[matter].provenance for matter in sorted(state.alerts)]
+    judged = [one.provenance for one in (state.classification, state.qa, state.summary) if one]
+    asked = (
+        StageModel(stage=one.stage, model=one.model, version=one.model_version)
+        for one in (*raised, *judged)
+        if one.model
+    )
+    known = dict.fromkeys((*state.models, *asked))
+    stages = list(dict.fromkeys(one.stage for one in known))
+    return tuple(sorted(known, key=lambda one: stages.index(one.stage)))
 
 
 def _safe(text: str, state: InsightState) -> str:

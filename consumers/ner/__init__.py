@@ -185,6 +185,7 @@ class Ner:
             entities=tuple(entities),
             interrupted=event.interrupted,
             revision=event.revision,
+            above=(*event.above, event.provenance),
             provenance=Provenance(
                 stage=self._settings.group,
                 model=model.name,

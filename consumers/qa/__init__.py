@@ -13,15 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from callbus.consumer import Model, Outcome, Settings
 from callbus.errors import ModelError
-from callbus.ids import event_id
 from consumers import heads as trained
 from consumers.encoder import Encoder, encoder
 from consumers.heads import Heads
 from consumers.qa.judges import judge
 from consumers.qa.rubric import Consults, Rubric, Shown, Sound, read_rubric
 from consumers.qa.speech import Speech, read
-from consumers.revisions import newest
-from schemas.records import CallDocument, Criterion, HeadScore, Provenance, QaEvaluation
+from consumers.revisions import newest, of_document
+from schemas.records import CallDocument, Criterion, HeadScore, QaEvaluation
 
 STAGE = "qa"
 
@@ -51,30 +50,19 @@ class Qa:
         return [(self._evaluate(speeches[event.event_id]),) if event.event_id in speeches else () for event in events]
 
     def _evaluate(self, speech: Speech) -> QaEvaluation:
-        document = speech.document
         criteria = tuple(
             self._criterion(head, name, speech) for head, names in self.rubric.heads.items() for name in names
         )
         heads = tuple(HeadScore(head=head, score=passed(head, criteria)) for head in self.rubric.heads)
         applicable = [head.score for head in heads if head.score is not None]
         overall = sum(applicable) / len(applicable) if applicable else None
-        version = f"{self.model.version}+heads.{self.heads.version}"
         return QaEvaluation(
-            event_id=event_id(document.call_id, STAGE, document.event_id, self.model.name, version),
-            call_id=document.call_id,
-            at_ms=document.at_ms,
-            document_id=document.event_id,
-            revision=document.revision,
-            complete=document.complete,
-            hearing=document.hearing,
+            **of_document(speech.document, STAGE, self.model, self.heads.version),
             criteria=criteria,
             heads=heads,
             overall=overall,
             band="" if overall is None else self.rubric.band(overall),
             grade="" if overall is None else self.rubric.grade(overall),
-            provenance=Provenance(
-                stage=STAGE, model=self.model.name, model_version=version, origin_ids=(document.event_id,)
-            ),
         )
 
     def _criterion(self, head: str, name: str, speech: Speech) -> Criterion:

@@ -139,6 +139,7 @@ class Translator:
             language="" if utterance.kind in _WITHOUT_WORDS else self.target,
             text=text,
             reason=reason,
+            above=(utterance.provenance,),
             provenance=Provenance(stage=STAGE, model=name, model_version=version, origin_ids=(utterance.event_id,)),
         )
 

@@ -8,9 +8,19 @@ import pytest
 from callbus.cli.call import Found
 from callbus.cli.call import plain as call_plain
 from callbus.cli.call_changes import Passage, changed
-from callbus.cli.call_view import print_call
+from callbus.cli.call_view import print_call, print_restricted
 from schemas import records
-from schemas.records import CallDocument, CallInsight, Speaker, Turn, WordChanges
+from schemas.records import (
+    CallDocument,
+    CallInsight,
+    RestrictedInsight,
+    RestrictedParticular,
+    RestrictedQuote,
+    Speaker,
+    Turn,
+    WordChanges,
+)
+from tests.builders import PROVENANCE
 from tests.unit.test_cli_shown import filled
 
 CHANGES = WordChanges(words=40, changed=2, added=1, removed=1, word_error_rate=0.1)
@@ -86,6 +96,30 @@ def test_the_insight_says_which_hearing_it_rests_on(capsys: pytest.CaptureFixtur
     assert "hybrid, hearing 2, takes the place of hearing 1; 4 of 40 words differ (2 changed" in shown
     print_call("call-1", replace(insight, mode=""), None, None, clear=False)
     assert "heard" not in capsys.readouterr().out
+
+
+def test_what_is_restricted_is_shown_where_it_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """In clear, with what stands for it elsewhere; in JSON too; and that there is none yet."""
+    restricted = RestrictedInsight(
+        event_id="e", call_id="call-1", at_ms=1, insight_id="i", revision=7, complete=True, document_id="d",
+        particulars=(
+            RestrictedParticular(
+                label="NAME", text="Amina", placeholder="[NAME_2]", utterance_id="u", start=5, end=10
+            ),
+        ) * 2,
+        quotes=(RestrictedQuote(utterance_id="u", speaker="caller", start_ms=65_000, text="I am Amina"),),
+        provenance=PROVENANCE,
+    )  # fmt: skip
+    print_restricted(restricted)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "revision 7" in shown
+    assert "NAME │ Amina x2 │ [NAME_2]" in shown
+    assert "1:05 │ caller │ I am Amina" in shown
+    print_restricted(None)
+    assert capsys.readouterr().out == "Restricted: nothing yet\n"
+    found = Found(insight=None, document=None, evaluation=None, restricted=restricted)
+    assert call_plain("call-1", found, clear=False)["restricted"]["particulars"][0]["text"] == "Amina"
+    assert "restricted" not in call_plain("call-1", replace(found, restricted=None), clear=True)
 
 
 def test_a_call_that_is_heard_once_has_no_table_of_changes(capsys: pytest.CaptureFixture[str]) -> None:

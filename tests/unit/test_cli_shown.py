@@ -13,16 +13,27 @@ from callbus.cli.call import Found
 from callbus.cli.call import plain as call_plain
 from callbus.cli.call_view import print_call
 from callbus.cli.demo_view import View
-from callbus.cli.lines import head, printable, summary
+from callbus.cli.lines import head, printable, step_of, summary
 from callbus.cli.masking import HIDES, hidden, masked, plain
 from callbus.cli.watch import as_plain, in_order
 from callbus.subscriber import Received
 from callbus.topology import load
 from producers.player import Progress as Played
 from schemas import convert, records
-from schemas.records import AudioChunk, CallEvent, Entity, TranscriptionProgress, Translation, Turn, UtteranceEntities
+from schemas.records import (
+    AudioChunk,
+    CallEvent,
+    Entity,
+    LabelChange,
+    TimelineEntry,
+    TranscriptionProgress,
+    Translation,
+    Turn,
+    UtteranceEntities,
+)
 from tests.builders import PROVENANCE, chunk, utterance
 from tests.cli import TOPOLOGY
+from tests.evaluations import classified
 
 CLEAR = "Amina of Mwanza"
 RECORDS = [kind for name, kind in convert.record_types().items() if "call_id" in {f.name for f in fields(kind)}]
@@ -90,6 +101,28 @@ def test_every_topic_has_a_line_of_its_own() -> None:
     """No event is shown as Python would show it, but for a state that is no event."""
     for schema in ON_TOPICS - {"RedactionState"}:
         assert not summary(filled(getattr(records, schema))).startswith(schema)
+
+
+def test_what_changed_of_a_case_is_told_with_it() -> None:
+    """Which label was another before, and why."""
+    moved = LabelChange(
+        head="priority", before="low", after="high", score_before=0.6, score=0.8, evidence=("u",), reason="said since"
+    )
+    line = summary(replace(classified(), label_changes=(moved,)))
+    assert line.endswith("; priority was low (said since)")
+    assert ";" not in summary(classified())
+
+
+def test_a_step_of_a_timeline_is_told_in_a_line() -> None:
+    """Where, what, from what to what, why; what is not known is not made up."""
+    moved = TimelineEntry(
+        kind="judgement_changed", offset_ms=65_000, at_ms=1, subject="priority", before="low", after="high",
+        reason="said since",
+    )  # fmt: skip
+    assert step_of(moved) == "1:05 judgement changed priority low → high: said since"
+    gap = TimelineEntry(kind="gap", offset_ms=1000, at_ms=1, subject="caller", until_ms=3000, more=7)
+    assert step_of(gap) == "0:01 gap caller to 0:03, and 7 more"
+    assert step_of(TimelineEntry(kind="held", offset_ms=None, at_ms=1)) == "?:?? held"
 
 
 def test_hidden_words_are_counted() -> None:

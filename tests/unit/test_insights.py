@@ -1,6 +1,7 @@
 """The join of a call's events into its insight, without a broker."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -86,7 +87,9 @@ def judged(revision: int, *, main: str = "gbv", complete: bool = False) -> Class
         sub=judgement,
         priority=judgement,
         intervention=judgement,
-        provenance=MADE,
+        heard_ms=100 * revision,
+        previous_id=f"classification-{revision - 1}",
+        provenance=replace(MADE, origin_ids=(f"document-{revision}",)),
     )
 
 
@@ -208,9 +211,10 @@ def test_only_new_content_is_published() -> None:
     held = fold(started, life("held", 2000))
     more = fold(held, said(1))
     twice = fold(fold(more, judged(1)), judged(2))
-    assert not shows_more(started, held)
+    assert shows_more(started, held)
+    assert not shows_more(held, fold(held, life("unknown", 2100)))
     assert shows_more(held, more)
-    assert not shows_more(state_of(life("started"), said(1), judged(1)), twice)
+    assert not shows_more(fold(more, judged(1)), twice)
     assert twice.classification
     assert twice.classification.revision == 2
 

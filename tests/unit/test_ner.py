@@ -218,8 +218,10 @@ def test_events_say_where_they_come_from(ner: Ner) -> None:
     assert first == again
     assert isinstance(first, UtteranceEntities)
     for field in fields(UtteranceEntities):
-        if hasattr(event, field.name) and field.name not in ("event_id", "provenance"):
+        if hasattr(event, field.name) and field.name not in ("event_id", "above", "provenance"):
             assert getattr(first, field.name) == getattr(event, field.name)
+    heard = replace(event, above=(PROVENANCE,))
+    assert ner.advance([CallSlice("call", [heard], None, None)])[0].events[0].above == (PROVENANCE, event.provenance)
     assert first.provenance == Provenance(
         stage="ner", model="spacy-en", model_version="3.8.0", origin_ids=(event.event_id,)
     )

@@ -140,20 +140,26 @@ def test_what_remembers_nothing_gets_batches() -> None:
 def pretended(topology: Topology, group: Group) -> Stateless | Stateful:
     """The real `documents`; of the groups with models, ones that say the same of every call."""
 
-    class Says:
+    class Evaluates:
         def handle(self, events: Sequence[CallDocument]) -> list[Outcome]:
-            if group.name not in ("classification", "qa"):
-                raise AssertionError(group.name)
-            made: Any = classified() if group.name == "classification" else evaluated(a="pass")
             return [
-                Reject("too long") if event.turns[0].text == "too long" else (replace(made, call_id=event.call_id),)
+                Reject("too long") if too_long(event) else (replace(evaluated(a="pass"), call_id=event.call_id),)
                 for event in events
             ]
+
+    class Classifies:
+        def advance(self, slices: Sequence[CallSlice[Any, Any]]) -> list[CallResult[Any, Any]]:
+            if any(too_long(event) for one in slices for event in one.events):
+                raise Reject("too long")
+            return [CallResult([replace(classified(), call_id=one.call_id)], None) for one in slices]
+
+    def too_long(event: CallDocument) -> bool:
+        return event.turns[0].text == "too long"
 
     if group.name == "documents":
         documents: Stateful = module_of(topology, group.name).load(topology.settings(group.name))
         return documents
-    return Says()
+    return {"classification": Classifies, "qa": Evaluates}[group.name]()
 
 
 SHORT = replace(GRAPH, groups={name: GRAPH.group(name) for name in ("documents", "classification", "qa", "insights")})

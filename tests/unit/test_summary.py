@@ -74,7 +74,11 @@ def test_only_what_is_redacted_is_read(summarizer: Summarizer) -> None:
     masked = replace(turn, redacted_text=turn.text.replace("Wanjiku", "[NAME_1]"))
     found = summary(summarizer, replace(call, turns=(masked,)))
     assert said(found, HAPPENED) == [masked.redacted_text]
-    assert {person.role for person in found.people} == {"daughter", "neighbour"}
+    assert {(person.role, person.part) for person in found.people} == {
+        ("caller", "caller"),
+        ("daughter", "child"),
+        ("neighbour", "alleged_perpetrator"),
+    }
     assert all(person.evidence == (turn.utterance_id,) for person in found.people)
 
 
@@ -102,7 +106,29 @@ def test_by_when_is_told_in_the_counsellor_s_words(summarizer: Summarizer) -> No
 def test_nothing_said_of_the_matter_is_nothing_to_tell(summarizer: Summarizer) -> None:
     """Greetings and good wishes make no summary."""
     found = summary(summarizer, document(spoken(("agent", "Hello, how are you?"), ("caller", "Good morning to you."))))
-    assert (found.sentences, found.people) == ((), ())
+    assert found.sentences == ()
+    assert [(person.part, person.evidence) for person in found.people] == [
+        ("caller", ("call-1",)),
+        ("counsellor", ("call-0",)),
+    ]
+    assert summary(summarizer, document(())).people == ()
+
+
+def test_a_part_rests_on_the_turns_that_give_it(summarizer: Summarizer) -> None:
+    """Who speaks by their first turn; a child that calls for itself; who does harm by the turns that say so alone."""
+    turns = spoken(
+        ("agent", "Hello, this is the child helpline."),
+        ("caller", "My uncle came to stay in our house last year."),
+        ("caller", "I am thirteen and my uncle beats me every night until I bleed."),
+        ("agent", "Your uncle beats you, and that is not right."),
+    )
+    found = summary(summarizer, document(turns))
+    assert [(person.role, person.part, person.evidence) for person in found.people] == [
+        ("caller", "caller", ("call-1",)),
+        ("counsellor", "counsellor", ("call-0",)),
+        ("caller", "child", ("call-2",)),
+        ("uncle", "alleged_perpetrator", ("call-2",)),
+    ]
 
 
 def test_of_several_documents_of_a_call_the_newest_is_summarized(summarizer: Summarizer) -> None:
