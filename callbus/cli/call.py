@@ -53,7 +53,7 @@ def show(
     graph = options.load_topology(topology)
     from callbus.codec import codec_of
 
-    found = asyncio.run(_find(call_id, options.connection(brokers), codec_of(graph, registry), graph))
+    found = asyncio.run(find(call_id, options.connection(brokers), codec_of(graph, registry), graph))
     if found is None:
         raise InputError(
             f"no call {call_id} on {brokers}; `callbus watch call-insights --from beginning` shows those there are. "
@@ -75,7 +75,7 @@ def plain(call_id: str, found: Found, *, clear: bool) -> dict[str, Any]:
     return {"call_id": call_id} | {name: part and shown(part, clear=clear) for name, part in parts.items()}
 
 
-async def _find(call_id: str, connection: "Connection", codec: "Codec", graph: "Topology") -> Found | None:
+async def find(call_id: str, connection: "Connection", codec: "Codec", graph: "Topology") -> Found | None:
     """Read the call's topics to their end: the lane where a new call of this id starts first, then the others.
 
     A call that started before lanes were added, or whose door chose otherwise, is on one of those.

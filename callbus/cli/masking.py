@@ -21,6 +21,7 @@ from schemas.records import (
     Classification,
     DeadLetter,
     Entity,
+    Feedback,
     PartialUtterance,
     Provenance,
     QaEvaluation,
@@ -35,6 +36,7 @@ from schemas.records import (
 HIDES = {
     "CallEvent": "reasons of failures",
     "DeadLetter": "the messages",
+    "Feedback": "notes",
     "PartialUtterance": "what is being said",
     "Recording": "where recordings lie",
     "TranscriptionProgress": "where recordings lie",
@@ -56,7 +58,7 @@ _NOTHING_PERSONAL = (
 )
 
 
-def masked(record: Any) -> Any:
+def masked(record: Any) -> Any:  # noqa: PLR0912  one case per record type
     """The same event without personal words: of its own type, so that all that shows events can show it."""
     match record:
         case UtteranceEntities() | Turn():
@@ -83,6 +85,8 @@ def masked(record: Any) -> Any:
             return replace(record, uri=hidden(record.uri))
         case TranscriptionProgress(recording=Recording() as kept):
             return replace(record, recording=masked(kept))
+        case Feedback():
+            return replace(record, note=hidden(record.note))
         case DeadLetter():
             return replace(record, message=hidden(record.message), key=None, value=None, headers=())
         case _:
