@@ -148,7 +148,8 @@ async def _run(
     with bar() as show, two_signals("stopping") as stopping:
         show("loading", 0, 1)
         consumer = await asyncio.to_thread(consumer_of, variant, group)
-        task = Task(group=group, consumer=consumer, output=output, since_ms=since_ms)
+        keeps_ms = {name: topic.retention_ms for name, topic in graph.topics.items()}
+        task = Task(group=group, consumer=consumer, output=output, since_ms=since_ms, keeps_ms=keeps_ms)
         course = await judge(options.connection(brokers), codec_of(graph, registry), task, kept, show, stopping)
     return Report(
         stage=stage,

@@ -9,6 +9,7 @@ from typing import Any, cast
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from callbus.clock import now_ms
 from callbus.codec import Codec
 from callbus.consumer import Stateful, Stateless
 from callbus.errors import CodecError
@@ -38,6 +39,7 @@ class Task:
     consumer: Stateless | Stateful
     output: str
     since_ms: int
+    keeps_ms: Mapping[str, int | None] = field(default_factory=dict)  # the retention of topics that have one
 
     @property
     def input(self) -> str:
@@ -124,8 +126,9 @@ class _Run:
             self.judged_to = await committed(self.admin, task.group.name)
         inputs = await stretch(self.consumer, places[task.input], task.since_ms - task.look_back_ms)
         for topic, its in ((task.input, inputs), (task.output, outputs)):
-            if its.forgotten_before_ms is not None:
-                self.course.forgotten_before_ms[topic] = its.forgotten_before_ms
+            before_ms = its.forgotten(task.keeps_ms.get(topic), task.since_ms, now_ms())
+            if before_ms is not None:
+                self.course.forgotten_before_ms[topic] = before_ms
         calls = await calls_of(self.consumer, inputs, self._showing("looking"))
         self.live = await live_of(self.consumer, self.codec, outputs, self._showing("what was said live"))
         self._choose(calls)

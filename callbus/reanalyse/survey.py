@@ -50,11 +50,22 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The part of a topic that a period is. `forgotten_before_ms`: earlier records were there, and are no more."""
+    """The part of a topic that a period is. `forgotten_before_ms`: earlier records of it were there, and are no more;
+    `emptied`: some lane has lost all that it had, nobody knows when."""
 
     starts: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
     forgotten_before_ms: int | None = None
+    emptied: bool = False
+
+    def forgotten(self, keeps_ms: int | None, since_ms: int, now_ms: int) -> int | None:
+        """Before when the topic keeps nothing of the period, Unix ms; None if it keeps all that was ever there.
+
+        `keeps_ms` is its retention: what it says of lanes that have been emptied.
+        """
+        kept_from_ms = now_ms - keeps_ms if keeps_ms is not None and self.emptied else since_ms
+        known = max(self.forgotten_before_ms or 0, kept_from_ms)
+        return known if known > since_ms else None
 
 
 async def stretch(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], since_ms: int) -> Stretch:
@@ -64,7 +75,8 @@ async def stretch(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], 
     found = await consumer.offsets_for_times(dict.fromkeys(places, max(0, since_ms)))
     starts = {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in places}
     cut = [found[tp].timestamp for tp in places if found.get(tp) and 0 < beginnings[tp] == starts[tp] < ends[tp]]
-    return Stretch(starts, ends, min(cut, default=None))
+    emptied = any(0 < beginnings[tp] == ends[tp] for tp in places)
+    return Stretch(starts, ends, min(cut, default=None), emptied)
 
 
 async def calls_of(consumer: AIOKafkaConsumer, its: Stretch, seen: Seen) -> dict[str, Found]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from callbus.cli.shell import INTERRUPTED
 from callbus.kafka import Connection
@@ -146,6 +146,28 @@ async def test_what_is_gone_or_not_judged_is_said(kafka: Connection) -> None:
     code, said, told = await ran(kafka, "--stage", "qa", "--since", "2999-01-01", "--json")
     assert code == 7
     assert "no call since 2999-01-01 that qa could judge" in told
+
+
+async def test_what_retention_has_taken_is_said(kafka: Connection) -> None:
+    """From when on there is something; calls whose live judgement is forgotten are not passed off as unchanged."""
+    first, second, *_ = documents()
+    both = [replace(each, call_id=name) for each, name in ((first, "ab"), (second, "ba"))]  # of one lane
+    live = consumer_of(TOPOLOGY, TOPOLOGY.group("classification"))
+    async with running(kafka, "classification", live):
+        for count, each in enumerate(both, start=1):
+            await publish(kafka, "call-documents", [each], lane_of)
+            await read(kafka, "classifications", count, LIMIT_S)
+    place = TopicPartition("classifications", lane_of("ab"))
+    admin = AIOKafkaAdminClient(**kafka.client())
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(before_offset=2)})  # a record, and its transaction's marker
+    await admin.close()
+    code, said, told = await ran(kafka, "--stage", "classification", "--since", "1h", "--json")
+    assert code == 0, told
+    its = json.loads(said)
+    assert its["calls"]["not_judged_live"] == ["ab"]
+    assert its["calls"]["compared"] == 1
+    assert set(its["forgotten_before_ms"]) == {"classifications"}
 
 
 async def test_a_run_that_was_stopped_goes_on_from_what_it_kept(kafka: Connection, tmp_path: Path) -> None:

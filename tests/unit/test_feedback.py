@@ -208,7 +208,7 @@ def test_a_turn_that_may_hold_a_particular_is_changed_or_left_out(text: str) -> 
     """Whatever redaction has made of it."""
     turn = replace(REDACTED.turns[2], text=text, redacted_text=text)
     found = anonymous(replace(REDACTED, turns=(*REDACTED.turns, turn)), turn)
-    assert found is None or found == "I told someone to go to the neighbours at once."
+    assert found == ("I told someone to go to the neighbours at once." if "AMINA" in text else None)
 
 
 def test_part_of_a_name_is_a_name() -> None:

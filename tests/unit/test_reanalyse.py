@@ -12,6 +12,7 @@ from callbus.reanalyse.difference import Pair, changes_of, difference
 from callbus.reanalyse.form import Report, plain
 from callbus.reanalyse.judging import Course
 from callbus.reanalyse.kept import Kept
+from callbus.reanalyse.survey import Stretch
 from callbus.topology import load
 from callbus.variant import with_model, with_options
 from schemas.records import Alert, AlertChange, AlertLevel, CallSummary, SummaryPerson, SummarySentence
@@ -215,6 +216,17 @@ def test_a_summary_has_no_table_of_what_became_what() -> None:
     text = page(report(pair("a", {"happened": Said("u1", 0.5)}, {"happened": Said("u2", 0.5)}), counted=False))
     assert "What became what" not in text
     assert "| a | happened |" in text
+
+
+def test_what_a_topic_has_forgotten_of_the_period_is_known() -> None:
+    """By its oldest record where there is one; by its retention where a lane was emptied; nothing is guessed else."""
+    now, day = 100 * 86_400_000, 86_400_000
+    whole, cut, emptied = Stretch({}, {}), Stretch({}, {}, now - day), Stretch({}, {}, None, True)
+    assert whole.forgotten(30 * day, 0, now) is None
+    assert cut.forgotten(30 * day, now - 7 * day, now) == now - day
+    assert emptied.forgotten(30 * day, now - 60 * day, now) == now - 30 * day
+    assert emptied.forgotten(30 * day, now - 7 * day, now) is None
+    assert emptied.forgotten(None, 0, now) is None
 
 
 def test_a_model_may_be_an_entry_or_a_folder(tmp_path: Path) -> None:
