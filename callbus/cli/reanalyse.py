@@ -137,9 +137,10 @@ async def _run(
     from callbus.codec import codec_of
     from callbus.loading import consumer_of
     from callbus.reanalyse.aspects import COUNTED
+    from callbus.reanalyse.course import Task
     from callbus.reanalyse.difference import difference
     from callbus.reanalyse.form import Report
-    from callbus.reanalyse.judging import Task, judge
+    from callbus.reanalyse.judging import judge
     from callbus.reanalyse.kept import Kept
 
     group = variant.group(stage)

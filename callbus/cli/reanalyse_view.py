@@ -83,7 +83,7 @@ def remarks(report: Report) -> Iterator[str]:
     for topic, before_ms in course.forgotten_before_ms.items():
         yield f"{topic} keeps nothing from before {moment(before_ms)}: the period begins earlier"
     for count, what in (
-        (len(course.gone), "judged live, but what was said in them is no longer on the topic"),
+        (len(course.gone), "of which what was said is no longer on the topic: deleted, or forgotten"),
         (course.begun_before, "begun before the period, so that their beginning is not in it"),
         (len(course.running), "not over yet"),
         (len(course.not_judged_live), "without a live judgement of the same words on the topic: forgotten, or to come"),

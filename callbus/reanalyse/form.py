@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from callbus.reanalyse.aspects import Said
+from callbus.reanalyse.course import Course
 from callbus.reanalyse.difference import Difference
-from callbus.reanalyse.judging import Course
 
 _DIGITS = 4
 

@@ -3,11 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from callbus.clock import now_ms
 from callbus.codec import Codec
@@ -16,66 +15,15 @@ from callbus.errors import CodecError
 from callbus.kafka import Connection
 from callbus.offline import feeding
 from callbus.reanalyse.aspects import Aspects, after
+from callbus.reanalyse.course import Course, Task
 from callbus.reanalyse.difference import Pair
 from callbus.reanalyse.kept import Kept
 from callbus.reanalyse.survey import Found, Live, Stretch, calls_of, committed, live_of, stretch, version_of
 from callbus.stretch import Seen, between, reader, told
 from callbus.topics import connected, lanes_of
-from callbus.topology import Group
 
 Show = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
-
-
-_LATE_MS = 3_600_000  # a live group so far behind judges soon
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What is to be judged anew: a group of the graph with its new consumer, and since when. `output` is the topic of
-    its live judgements."""
-
-    group: Group
-    consumer: Stateless | Stateful
-    output: str
-    since_ms: int
-    keeps_ms: Mapping[str, int | None] = field(default_factory=dict)  # the retention of topics that have one
-
-    @property
-    def input(self) -> str:
-        return self.group.inputs[0]
-
-    @property
-    def whole_calls(self) -> bool:
-        """Whether the stage remembers: then it needs every event of a call from its beginning."""
-        return self.group.state is not None
-
-    @property
-    def look_back_ms(self) -> int:
-        """How long before the period a call that reaches into it may have had an event, or a document that was judged
-        in it."""
-        return (self.group.idle_after_ms if self.whole_calls else None) or _LATE_MS
-
-
-@dataclass(slots=True)
-class Course:
-    """What a run has come to; calls by why they could not be compared."""
-
-    pairs: list[Pair] = field(default_factory=list)
-    found: int = 0
-    running: list[str] = field(default_factory=list)  # not over yet
-    not_judged_live: list[str] = field(default_factory=list)  # or of another revision, or no longer on the topic
-    refused: dict[str, str] = field(default_factory=dict)  # by the new consumer: class of the error
-    unreadable: int = 0  # records that are no event
-    begun_before: int = 0  # a stage with memory can't judge them: their beginning is outside of the period
-    gone: list[str] = field(default_factory=list)  # judged live, and their input is no longer on the topic
-    forgotten_before_ms: dict[str, int] = field(default_factory=dict)  # by topic
-    live_versions: set[tuple[str, str]] = field(default_factory=set)
-    new_versions: set[tuple[str, str]] = field(default_factory=set)
-    from_kept: int = 0
-    stopped: bool = False
-    duration_s: float = 0.0
-    judging_s: float = 0.0  # of that, in the consumer
 
 
 async def judge(
@@ -91,10 +39,18 @@ async def judge(
         told(connection, needs),
         connected(connection) as admin,
         reader(connection) as consumer,
+        reader(connection, isolation_level="read_uncommitted") as marks,
     ):
         lanes = await lanes_of(admin, connection, needs)
-        run = _Run(consumer, admin, codec, task, kept, course, show, stopping)
-        await run.through({topic: [TopicPartition(topic, lane) for lane in its] for topic, its in lanes.items()})
+        run = _Run(consumer, codec, task, kept, course, show, stopping)
+        places = {topic: [TopicPartition(topic, lane) for lane in its] for topic, its in lanes.items()}
+        # How far the live group is, then where its outputs end, with what is about to be committed, then the inputs':
+        # so no judgement is missed of an input that counts as judged, and none is of an input that is not seen.
+        if task.whole_calls:
+            run.judged_to = await committed(admin, task.group.name)
+        ends = await marks.end_offsets(places[task.output])
+        outputs = replace(await stretch(consumer, places[task.output], task.since_ms), ends=ends)
+        await run.through(await stretch(consumer, places[task.input], task.since_ms - task.look_back_ms), outputs)
     course.stopped = stopping.is_set()
     course.duration_s = time.monotonic() - began_s
     return course
@@ -103,7 +59,6 @@ async def judge(
 @dataclass(slots=True)
 class _Run:
     consumer: AIOKafkaConsumer
-    admin: AIOKafkaAdminClient
     codec: Codec
     task: Task
     kept: Kept
@@ -116,15 +71,10 @@ class _Run:
     said: dict[str, Aspects] = field(default_factory=dict)  # by the new consumer, of calls that are not compared yet
     ended: set[str] = field(default_factory=set)
     carried: dict[str, feeding.Carried] = field(default_factory=dict)
-    done: int = 0  # of the calls that are wanted
+    settled: set[str] = field(default_factory=set)  # of the calls that are wanted
 
-    async def through(self, places: Mapping[str, Sequence[TopicPartition]]) -> None:
+    async def through(self, inputs: Stretch, outputs: Stretch) -> None:
         task = self.task
-        # The outputs' ends are taken first, so that no judgement is of an input that is not seen.
-        outputs = await stretch(self.consumer, places[task.output], task.since_ms)
-        if task.whole_calls:
-            self.judged_to = await committed(self.admin, task.group.name)
-        inputs = await stretch(self.consumer, places[task.input], task.since_ms - task.look_back_ms)
         for topic, its in ((task.input, inputs), (task.output, outputs)):
             before_ms = its.forgotten(task.keeps_ms.get(topic), task.since_ms, now_ms())
             if before_ms is not None:
@@ -142,6 +92,7 @@ class _Run:
                 return
         if batch:
             await self._judge(batch)
+        self.course.running += sorted(self.wanted.keys() - self.settled)  # something newer has come meanwhile
 
     def _choose(self, calls: Mapping[str, Found]) -> None:
         """Sort the calls out: deleted, begun before the period, compared by an earlier run, to be judged."""
@@ -188,8 +139,8 @@ class _Run:
         pairs = [pair for one in batch if one.last and (pair := self._compared(one)) is not None]
         self.course.pairs += pairs
         self.kept.add(pairs)
-        self.done += sum(one.last for one in batch)
-        self.show("judging", self.done, len(self.wanted))
+        self.settled |= {one.record.call_id for one in batch if one.last}
+        self.show("judging", len(self.settled), len(self.wanted))
 
     def _goes_on(self, record: Any) -> bool:
         """Whether a document is of a call that goes on, or is heard again just now."""

@@ -12,6 +12,9 @@ from callbus.kafka import Connection
 from callbus.lanes import LaneChooser
 from callbus.loading import consumer_of
 from consumers import heads as trained
+from consumers import training
+from consumers.corpus import read_corpus
+from consumers.encoder import Encoder
 from schemas.records import CallDocument, Entity, Feedback
 from tests.cli import ROOT, callbus
 from tests.documents import document
@@ -90,8 +93,7 @@ async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Con
     assert {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.yaml")} == text
 
     heads, calls = tmp_path / "heads", _call_with_truth(tmp_path / "calls")
-    corpus = ["--corpus", str(ROOT / "domain" / "corpus"), str(folder)]
-    assert await asyncio.to_thread(trained.main, ["train", *corpus, "--heads", str(heads)]) == 0
+    await asyncio.to_thread(_train, folder, heads)
     assert trained.load(heads).version != trained.load(ROOT / "domain" / "heads").version
     result = await asyncio.to_thread(callbus, "evaluate", calls, "--heads", heads, "--json")
     assert result.exit_code == 0, result.stderr
@@ -101,6 +103,14 @@ async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Con
     assert after["right"]["sub"] is True
     assert after["sub_top3"][0] == "Child Labor"
     assert (before["id"], before["main"] is None) == (after["id"], False)
+
+
+def _train(folder: Path, heads: Path) -> None:
+    """On the corpus and this folder, as `python -m consumers.heads train` does, but for the calibration (minutes)."""
+    [model] = TOPOLOGY.settings("classification").models
+    encoder = Encoder(model.engine, model.location, model.version, "cpu")
+    corpus = read_corpus(ROOT / "domain" / "corpus", folder)
+    trained.save(training.train(training.embed(corpus, encoder), model.name, training.Calibration()), heads)
 
 
 def _call_with_truth(folder: Path) -> Path:

@@ -16,7 +16,8 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from callbus.cli.shell import INTERRUPTED
 from callbus.kafka import Connection
 from callbus.loading import consumer_of
-from callbus.reanalyse.judging import Task, judge
+from callbus.reanalyse.course import Task
+from callbus.reanalyse.judging import judge
 from callbus.reanalyse.kept import Kept
 from callbus.stretch import reader
 from consumers import heads as trained

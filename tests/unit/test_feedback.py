@@ -21,6 +21,7 @@ from callbus.topology import load
 from consumers.alerts.dangers import NONE, read_dangers
 from consumers.alerts.dangers import Passage as DangerPassage
 from consumers.corpus import read_corpus
+from consumers.heads import Heads, Trainer, command
 from schemas.records import CallDocument, Classification, Entity, Feedback
 from tests.cli import TOPOLOGY, callbus
 from tests.documents import document
@@ -307,6 +308,26 @@ def test_the_folder_is_trained_on_beside_the_corpus(tmp_path: Path) -> None:
         DangerPassage("My brother's arm is swollen since someone tried to stop him.", NONE),
     )
     assert read_corpus(CORPUS).digest == corpus.digest
+
+
+@pytest.mark.model
+def test_training_takes_several_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The corpus first, then those that add to it; without any, the corpus that is here."""
+    seen: list[list[Path]] = []
+
+    def look(corpus: Sequence[Path], encoder: object) -> int:
+        assert encoder
+        seen.append(list(corpus))
+        return len(corpus)
+
+    def never(*_: object) -> Heads:
+        raise AssertionError("it was to evaluate")
+
+    trainer = Trainer(description="", heads=tmp_path, engine="ctranslate2", train=never, evaluate=look)
+    assert command("x", trainer, ["evaluate", "--corpus", "domain/corpus", str(tmp_path)]) == 0
+    assert command("x", trainer, ["evaluate"]) == 0
+    assert seen == [[Path("domain/corpus"), tmp_path], [Path("domain/corpus")]]
+    assert capsys.readouterr().out == "2\n1\n"
 
 
 def test_the_same_corrections_make_the_same_folder(tmp_path: Path) -> None:

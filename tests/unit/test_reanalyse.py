@@ -8,9 +8,9 @@ import pytest
 from callbus.cli.reanalyse_view import page
 from callbus.errors import InputError, ModelError
 from callbus.reanalyse.aspects import DANGER, NONE, Aspects, Said, after
+from callbus.reanalyse.course import Course
 from callbus.reanalyse.difference import Pair, changes_of, difference
 from callbus.reanalyse.form import Report, plain
-from callbus.reanalyse.judging import Course
 from callbus.reanalyse.kept import Kept
 from callbus.reanalyse.survey import Stretch
 from callbus.topology import load
