@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from callbus.cli.reanalyse_view import page
+from callbus.cli.reanalyse_view import page, print_report
 from callbus.errors import InputError, ModelError
 from callbus.reanalyse.aspects import DANGER, NONE, Aspects, Said, after
 from callbus.reanalyse.course import Course
@@ -272,3 +272,18 @@ def test_what_can_not_be_done_is_said(arguments: list[str], code: int, said: str
     result = callbus("reanalyse", *since, *arguments, "--topology", TOPOLOGY)
     assert said in result.stderr
     assert (result.exit_code, result.stdout) == (code, "")
+
+
+def test_the_terminal_shows_what_the_page_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """Figures, remarks, what became what, and the calls; no markup of a label is taken for one."""
+    print_report(report(pair("a", {"main": Said("[red]gbv", 0.5)}, {"main": Said("vane", 0.9)})))
+    shown = capsys.readouterr().out
+    for words in (
+        "1 of 5 calls compared",
+        "not over yet: 1 call",
+        "+0.400",
+        "[red]gbv",
+        "What became what",
+        "vane 90%",
+    ):
+        assert words in shown
