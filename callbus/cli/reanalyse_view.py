@@ -83,7 +83,7 @@ def remarks(report: Report) -> Iterator[str]:
     for topic, before_ms in course.forgotten_before_ms.items():
         yield f"{topic} keeps nothing from before {moment(before_ms)}: the period begins earlier"
     for count, what in (
-        (len(course.gone), "of which what was said is no longer on the topic: deleted, or forgotten"),
+        (len(course.gone), "deleted or forgotten since, so that what was said is no longer on the topic"),
         (course.begun_before, "begun before the period, so that their beginning is not in it"),
         (len(course.running), "not over yet"),
         (len(course.not_judged_live), "without a live judgement of the same words on the topic: forgotten, or to come"),
@@ -97,7 +97,9 @@ def remarks(report: Report) -> Iterator[str]:
 
 
 def versions(report: Report) -> Iterator[str]:
+    """What was tried, and what made the judgements."""
     course = report.course
+    yield f"tried: {', '.join(f'{name}={value}' for name, value in report.tried.items()) or 'the graph as it is'}"
     for what, known in (("live", course.live_versions), ("now", course.new_versions)):
         yield f"{what}: {', '.join(sorted(f'{model} {version}' for model, version in known)) or NONE}"
 

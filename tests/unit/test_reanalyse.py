@@ -186,6 +186,7 @@ def test_the_report_says_what_is_not_in_its_figures() -> None:
         "1 of 5 calls compared, 1 changed (100%)",
         "| main | gbv | vane | 1 |",
         "| a | main gbv 50% → vane 90% |",
+        "- tried: heads=new",
         "- not over yet: 1 call",
         "- begun before the period, so that their beginning is not in it: 2 calls",
         "- could not be judged now (Reject): 1 call",
