@@ -1,8 +1,8 @@
 """The example corpus of domain/corpus, typed: what heads are trained on, and the calls that they are checked on."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,10 @@ class Dialogue:
     turns: tuple[tuple[str, str | float], ...]  # ("agent" | "caller", text) or ("silence", seconds)
 
 
-def read_corpus(folder: Path) -> Corpus:
-    """The corpus under `folder` (domain/corpus).
+def read_corpus(folder: Path, *more: Path) -> Corpus:
+    """The corpus under `folder` (domain/corpus), and what further folders of its form add to it.
 
+    Those need not have every file, nor a label or criterion of their own; `callbus feedback export` makes such folders.
     Raises `InputError` naming the file that is missing or is not in the form that its README tells.
     """
     callers = sorted((folder / "callers").glob("*.yaml"))
@@ -66,12 +67,8 @@ def read_corpus(folder: Path) -> Corpus:
         digest.update(path.name.encode() + b"\0" + _bytes(path) + b"\0")
     criteria, around = _parse(counsellors), _parse(background)
     try:
-        return Corpus(
-            examples=tuple(
-                Example(call["call"], file["main"], call["sub"], call["priority"], call["intervention"], _texts(call))
-                for file in map(_parse, callers)
-                for call in file["calls"]
-            ),
+        corpus = Corpus(
+            examples=tuple(_examples(callers)),
             small_talk=tuple(around["small_talk"]),
             shows={name: tuple(kinds["shows"]) for name, kinds in criteria["criteria"].items()},
             lacks={name: tuple(kinds["lacks"]) for name, kinds in criteria["criteria"].items()},
@@ -81,6 +78,45 @@ def read_corpus(folder: Path) -> Corpus:
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder}: {error!r} is not where its README says; compare the files' keys") from error
+    for each in more:
+        corpus = _with(corpus, each)
+    return corpus
+
+
+def _with(corpus: Corpus, folder: Path) -> Corpus:
+    """The corpus with the examples of a further folder."""
+    paths = [*sorted((folder / "callers").glob("*.yaml")), *folder.glob("counsellors.yaml")]
+    if not (paths or (folder / "provenance.yaml").exists()):
+        raise InputError(f"{folder}: no callers/*.yaml and no counsellors.yaml in it: it adds nothing to a corpus")
+    digest = hashlib.sha256(corpus.digest.encode())
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + _bytes(path) + b"\0")
+    counsellors = folder / "counsellors.yaml"
+    try:
+        criteria: dict[str, Any] = _parse(counsellors)["criteria"] if counsellors.exists() else {}
+        if unknown := sorted(criteria.keys() - corpus.shows.keys()):
+            raise InputError(f"{counsellors}: no criterion {unknown[0]} in the corpus that it is added to")
+        return replace(
+            corpus,
+            examples=(*corpus.examples, *_examples(sorted((folder / "callers").glob("*.yaml")))),
+            shows=_added(corpus.shows, {name: kinds.get("shows", ()) for name, kinds in criteria.items()}),
+            lacks=_added(corpus.lacks, {name: kinds.get("lacks", ()) for name, kinds in criteria.items()}),
+            digest=digest.hexdigest() if paths else corpus.digest,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{folder}: {error!r} is not where the corpus's README says; compare the files' keys"
+        ) from error
+
+
+def _added(texts: Mapping[str, tuple[str, ...]], more: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(dict.fromkeys((*its, *more.get(name, ())))) for name, its in texts.items()}
+
+
+def _examples(callers: Sequence[Path]) -> Iterator[Example]:
+    for file in map(_parse, callers):
+        for call in file["calls"]:
+            yield Example(call["call"], file["main"], call["sub"], call["priority"], call["intervention"], _texts(call))
 
 
 def read_dialogues(path: Path) -> tuple[Dialogue, ...]:

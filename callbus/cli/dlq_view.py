@@ -11,8 +11,8 @@ from rich.table import Table
 from callbus.cli.lines import moment, printable, safe
 from callbus.cli.masking import hidden, masked
 from callbus.dead_letters.ledger import How, Letter, Settlement
-from callbus.dead_letters.reading import Seen
 from callbus.dead_letters.selection import shown_length
+from callbus.stretch import Seen
 from callbus.topology import Group
 
 _DONE: Mapping[How, str] = {"replayed": "sent back", "dropped": "dropped"}

@@ -16,11 +16,12 @@ from callbus.cli.shell import INTERRUPTED, print_json, say, two_signals, wide_co
 from callbus.clock import now_ms
 from callbus.codec import Codec, codec_of
 from callbus.dead_letters.ledger import How, Ledger, Letter, entry_id
-from callbus.dead_letters.reading import Seen, archive, fate, read
+from callbus.dead_letters.reading import archive, fate, read
 from callbus.dead_letters.selection import Selection, moment_ms, one
 from callbus.dead_letters.settling import Deed, settle
 from callbus.errors import InputError
 from callbus.kafka import Connection
+from callbus.stretch import Seen
 from callbus.topology import Topology
 
 _CLOCKS_DIFFER_MS = 60_000

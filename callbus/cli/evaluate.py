@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from callbus.cli import options
-from callbus.cli.shell import print_json, quiet, say, say_error
+from callbus.cli.shell import print_json, quiet, say, say_error, write_page
 from callbus.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ EXAMPLES = options.examples(
     "callbus evaluate samples/",
     "callbus evaluate samples/ --only text --report quality.md",
     "callbus evaluate samples/ --call bullying_school  # one call alone",
+    "callbus evaluate calls/ --heads new-heads  # before and after, side by side",
     "callbus evaluate calls/ --json | jq '.per_call[] | select(.right.main == false) | .id'",
 )
 
@@ -40,6 +41,12 @@ def evaluate(
     call: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only this call. Repeatable.", show_default="all")
     ] = None,
+    heads: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Measure these trained heads too, beside those of the graph.", show_default=False
+        ),
+    ] = None,
     topology: options.TopologyFile = None,
 ) -> None:
     """Measure how good the consumers are, on calls of which the truth is known.
@@ -52,15 +59,17 @@ def evaluate(
     quiet()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model that is not here is an error, no download
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of the defaults that it takes
-    from callbus.cli.evaluate_calls import hear
-    from callbus.cli.evaluate_view import bar, print_evaluation
+    from callbus.cli.evaluate_calls import Trial, hear
+    from callbus.cli.evaluate_view import bar, print_evaluation, print_trial
     from callbus.evaluate.form import plain
     from callbus.evaluate.measures import measure
     from callbus.evaluate.report import page
     from callbus.evaluate.truth import read_folders
+    from callbus.variant import with_heads
     from producers.player import AUDIO
 
     graph = options.load_topology(topology)
+    trial = Trial.of(*with_heads(graph, heads)) if heads is not None else None
     found, errors = read_folders(folders, AUDIO)
     calls = _chosen(found, only, call or ())
     for error in errors:
@@ -69,18 +78,21 @@ def evaluate(
         if not calls:
             raise InputError(f"{', '.join(map(str, folders))}: no call of {only} in it; leave out --only")
         with bar() as show:
-            heard, unusable = hear(calls, graph, show)
+            heard, tried, unusable = hear(calls, graph, show, trial)
         for error in unusable:
             say_error(str(error))
         errors += unusable
         evaluation = measure(heard, graph)
+        other = measure(tried, graph) if trial else None
         if report is not None:
-            _write(report, page(evaluation))
+            write_page(report, page(evaluation, other))
             say(f"wrote {report}")
         if json:
-            print_json(plain(evaluation))
+            print_json(plain(evaluation) | ({"tried": plain(other)} if other else {}))
         else:
             print_evaluation(evaluation)
+            if other:
+                print_trial(evaluation, other)
     if errors:
         raise typer.Exit(InputError.exit_code)
 
@@ -95,12 +107,3 @@ def _chosen(calls: "Sequence[TrueCall]", only: str | None, ids: Sequence[str]) -
             raise InputError(f"no call {name} in what was named; {nearest(name, known)}")
     chosen = [known[name] for name in dict.fromkeys(ids)] if ids else list(calls)
     return [each for each in chosen if only is None or (only == "audio") == (each.audio is not None)]
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"{path}: can't be written ({error.strerror}); name a file in a folder that is there"
-        ) from error

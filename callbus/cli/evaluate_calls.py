@@ -19,6 +19,23 @@ AUDIO_AT_ONCE = 4
 
 _BEGAN_MS = 1_700_000_000_000  # any time: events carry it, and nothing depends on it
 
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Some groups with other heads, to run over what the rest of the graph has made already."""
+
+    topology: Topology  # of these groups alone
+
+    @classmethod
+    def of(cls, variant: Topology, groups: Sequence[str]) -> "Trial":
+        return cls(replace(variant, groups={name: variant.groups[name] for name in groups}))
+
+    def inputs(self, events: Events) -> Events:
+        """What is known of a call, without what these groups have made of it."""
+        made = {name for group in self.topology.groups.values() for name in group.outputs}
+        return {name: its for name, its in events.items() if name not in made}
+
+
 OnStep = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
@@ -31,10 +48,15 @@ class _Played:
     turn_of: Mapping[str, int]
 
 
-def hear(calls: Sequence[TrueCall], topology: Topology, on_step: OnStep) -> tuple[list[Heard], list[InputError]]:
-    """What the graph makes of the calls, in their order; an error for each whose audio can't be used."""
+def hear(
+    calls: Sequence[TrueCall], topology: Topology, on_step: OnStep, trial: Trial | None = None
+) -> tuple[list[Heard], list[Heard], list[InputError]]:
+    """What the graph makes of the calls, in their order; what the groups on trial make of the same words (nothing
+    without a trial); an error for each call whose audio can't be used."""
     graph = Offline(topology)
+    second = Offline(trial.topology) if trial else None
     known: dict[str, Heard] = {}
+    tried: dict[str, Heard] = {}
     errors: list[InputError] = []
     written = [call for call in calls if call.audio is None]
     sound = [call for call in calls if call.audio is not None]
@@ -53,10 +75,14 @@ def hear(calls: Sequence[TrueCall], topology: Topology, on_step: OnStep) -> tupl
             on_step(f"{what}: {group}", fed, total)
 
         outcomes = graph.run({call_id: one.events for call_id, one in played.items()}, on_fed)
+        again = {}
+        if second and trial:
+            again = second.run({call_id: trial.inputs(one.events) for call_id, one in outcomes.items()}, on_fed)
         for call in part:
-            if call.id in outcomes:
-                known[call.id] = heard(call, played[call.id].turn_of, outcomes[call.id], topology)
-    return [known[call.id] for call in calls if call.id in known], errors
+            for its, found in ((known, outcomes), (tried, again)):
+                if call.id in found:
+                    its[call.id] = heard(call, played[call.id].turn_of, found[call.id], topology)
+    return [known[c.id] for c in calls if c.id in known], [tried[c.id] for c in calls if c.id in tried], errors
 
 
 def play(call: TrueCall) -> _Played:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from callbus.cli.lines import safe
 from callbus.cli.shell import wide_console
-from callbus.evaluate import tables
+from callbus.evaluate import tables, trial
 from callbus.evaluate.measures import Evaluation
 
 
@@ -38,9 +38,16 @@ def print_evaluation(evaluation: Evaluation) -> None:
             console.print(_table(title, head, filled))
 
 
+def print_trial(before: Evaluation, after: Evaluation) -> None:
+    """Both side by side, on stdout."""
+    console = wide_console()
+    for title, head, rows in trial.sections(before, after):
+        console.print(_table(title, head, rows))
+
+
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", padding=(0, 1, 0, 0), show_edge=False)
-    figures = () if head in (tables.SUMMARY, tables.MISTAKES) else head[1:]
+    figures = () if head in (tables.SUMMARY, tables.MISTAKES, trial.CALLS) else head[1:]
     for name in head:
         table.add_column(name, justify="right" if name in figures else "left", overflow="fold")
     for row in rows:

@@ -15,6 +15,7 @@ from schemas.records import (
     CallSummary,
     Classification,
     DeadLetter,
+    Feedback,
     InsightAlert,
     Judgement,
     PartialUtterance,
@@ -86,6 +87,8 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             place = f"{record.topic} {record.lane}:{record.offset}"
             tries = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
             return f"{record.group} gave up {place} after {tries}: {record.error}: {record.message}"
+        case Feedback():
+            return _feedback(record)
         case TranscriptionProgress():
             channels = (f"{c.channel} to #{c.next_sequence}{' ended' if c.ended else ''}" for c in record.channels)
             times = f"interrupted x{record.interruptions}" if record.interruptions else ""
@@ -180,6 +183,15 @@ def _insight(insight: CallInsight) -> str:
     parts = (*dangers, case_of(insight), _overall(insight), f"{insight.turns} turns", *open_stages)
     ended = f"{_complete(insight.complete)}{_interrupted(insight.interrupted)}"
     return f"revision {insight.revision}{ended}: {_joined(parts)}"
+
+
+def _feedback(record: Feedback) -> str:
+    labels = (record.main, record.sub, record.priority and f"priority {record.priority}", record.intervention)
+    criteria = (f"{one.name}: {one.verdict}" for one in record.criteria)
+    alerts = (f"{one.matter.replace('_', ' ')}: {one.level if one.danger else 'no danger'}" for one in record.alerts)
+    words = (f"{one.label or 'no particular'} at {one.start}-{one.end}" for one in record.entities)
+    right = _joined((*(label for label in labels if label), *criteria, *alerts, *words))
+    return f"{record.stage} by {record.by}: {right}{f' “{record.note}”' if record.note else ''}"
 
 
 def _overall(judged: QaEvaluation | CallInsight) -> str:

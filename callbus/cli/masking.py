@@ -21,6 +21,7 @@ from schemas.records import (
     Classification,
     DeadLetter,
     Entity,
+    Feedback,
     PartialUtterance,
     Provenance,
     QaEvaluation,
@@ -38,6 +39,7 @@ from schemas.records import (
 HIDES = {
     "CallEvent": "reasons of failures",
     "DeadLetter": "the messages",
+    "Feedback": "notes",
     "PartialUtterance": "what is being said",
     "Recording": "where recordings lie",
     "TranscriptionProgress": "where recordings lie",
@@ -92,6 +94,8 @@ def masked(record: Any) -> Any:  # noqa: PLR0912  a case per record type
             return replace(record, uri=hidden(record.uri))
         case TranscriptionProgress(recording=Recording() as kept):
             return replace(record, recording=masked(kept))
+        case Feedback():
+            return replace(record, note=hidden(record.note))
         case DeadLetter():
             return replace(record, message=hidden(record.message), key=None, value=None, headers=())
         case _:

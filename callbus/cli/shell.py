@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from callbus.errors import CallbusError
+from callbus.errors import CallbusError, InputError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -68,6 +69,16 @@ def say_error(message: str) -> None:
 def print_json(data: object, *, lines: bool = False) -> None:
     """Plain data on stdout: one document, laid out; or with `lines` one line of a stream."""
     print(json.dumps(data, ensure_ascii=False, indent=None if lines else 2), flush=True)
+
+
+def write_page(path: "Path", text: str) -> None:
+    """A report into a file. InputError where that can't be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"{path}: can't be written ({error.strerror}); name a file in a folder that is there"
+        ) from error
 
 
 def wide_console() -> "Console":

@@ -1,34 +1,22 @@
 """Reads dead letters from Kafka: all of a group's into its ledger, or one whole. Decides nothing."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from callbus.codec import Codec
 from callbus.dead_letters.ledger import Ledger, Letter, settlement_in
 from callbus.errors import BrokerError, CodecError
-from callbus.kafka import MAX_MESSAGE_BYTES, Connection
-from callbus.refusals import Needs, explained
+from callbus.kafka import Connection
+from callbus.stretch import Seen, between, reader, told
 from callbus.topics import connected, lanes_of
 from callbus.worker import retry_log
 from callbus.worker.records import as_input
 from schemas.records import DeadLetter
 
-log = structlog.get_logger(__name__)
-
-Seen = Callable[[int, int], None]
-"""Is told, now and then, how much has been read, and of how much."""
-
-_STALLED_S = (
-    90.0  # longer than a transaction can stay open: a worker's ends after 60 s, and the broker's clean-up is slow
-)
-_PATIENCE_S = 3.0
 _A_LETTER_WITHIN_S = 30.0
 
 
@@ -45,20 +33,20 @@ async def read(
         lanes = await lanes_of(admin, connection, needs)
     by_topic = {ledger.topic: ledger for ledger in ledgers}
     places = [TopicPartition(topic, lane) for topic, its in lanes.items() for lane in its]
-    async with _told(connection, needs), _consumer(connection) as reader:
-        starts = await reader.beginning_offsets(places)
+    async with told(connection, needs), reader(connection) as consumer:
+        starts = await consumer.beginning_offsets(places)
         starts = {tp: by_topic[tp.topic].positions.get(tp.partition, start) for tp, start in starts.items()}
         if to_the_end:
-            async with _consumer(connection, isolation_level="read_uncommitted") as marks:
+            async with reader(connection, isolation_level="read_uncommitted") as marks:
                 ends = await marks.end_offsets(places)
         else:
-            ends = await reader.end_offsets(
+            ends = await consumer.end_offsets(
                 places
             )  # a read_committed reader's: where the first open transaction begins
-        async for tp, message in _between(reader, starts, ends, seen):
+        async for tp, message in between(consumer, starts, ends, seen):
             _note(by_topic[tp.topic], codec, message)
         for tp in places:
-            by_topic[tp.topic].positions[tp.partition] = await reader.position(tp)
+            by_topic[tp.topic].positions[tp.partition] = await consumer.position(tp)
 
 
 class Archive:
@@ -78,7 +66,7 @@ class Archive:
         elif await self._consumer.position(tp) != letter.offset:
             self._consumer.seek(tp, letter.offset)
         try:
-            async with asyncio.timeout(_A_LETTER_WITHIN_S), _told(self._connection, {topic: ("Read",)}):
+            async with asyncio.timeout(_A_LETTER_WITHIN_S), told(self._connection, {topic: ("Read",)}):
                 message = await self._consumer.getone(tp)
         except TimeoutError as problem:
             raise BrokerError(f"{_place(topic, letter)} can't be read again: no answer") from problem
@@ -91,7 +79,7 @@ class Archive:
 @asynccontextmanager
 async def archive(connection: Connection, codec: Codec) -> AsyncIterator[Archive]:
     """An archive that is open. Raises BrokerError."""
-    async with _consumer(connection, auto_offset_reset="none") as consumer:
+    async with reader(connection, auto_offset_reset="none") as consumer:
         yield Archive(connection, consumer, codec)
 
 
@@ -101,77 +89,15 @@ async def fate(
     """The last word of the retry log `topic` on an entry written there after `since_ms`. Raises BrokerError."""
     tp = TopicPartition(topic, lane)
     word = None
-    async with _told(connection, {topic: ("Read",)}), _consumer(connection) as reader:
-        found = (await reader.offsets_for_times({tp: since_ms}))[tp]
+    async with told(connection, {topic: ("Read",)}), reader(connection) as consumer:
+        found = (await consumer.offsets_for_times({tp: since_ms}))[tp]
         if found is None:
             return None
-        async for _, message in _between(reader, {tp: found.offset}, await reader.end_offsets([tp])):
+        async for _, message in between(consumer, {tp: found.offset}, await consumer.end_offsets([tp])):
             said = retry_log.read(as_input(message))
             if said is not None and said.id == entry_id:
                 word = said
     return word
-
-
-@asynccontextmanager
-async def _consumer(connection: Connection, **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """In no group; committed records only unless told otherwise. Raises BrokerError if it can't be started."""
-    defaults: dict[str, Any] = {
-        "enable_auto_commit": False,
-        "auto_offset_reset": "earliest",
-        "isolation_level": "read_committed",
-        "fetch_max_wait_ms": 50,
-        "max_partition_fetch_bytes": MAX_MESSAGE_BYTES,
-    }
-    consumer = AIOKafkaConsumer(**connection.client(), **defaults | settings)
-    try:
-        async with _told(connection, {}):
-            await consumer.start()
-            await asyncio.sleep(0)  # stopped before its first turn, it would raise its own cancellation
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
-@asynccontextmanager
-async def _told(connection: Connection, needs: Needs) -> AsyncIterator[None]:
-    """What Kafka says against it, in our words."""
-    try:
-        yield
-    except KafkaError as problem:
-        raise explained(problem, connection, needs) from problem
-
-
-async def _between(
-    reader: AIOKafkaConsumer,
-    starts: Mapping[TopicPartition, int],
-    ends: Mapping[TopicPartition, int],
-    seen: Seen | None = None,
-) -> AsyncIterator[tuple[TopicPartition, Any]]:
-    """Every record from here to there. BrokerError if a transaction that is open there does not end."""
-    reader.assign(list(starts))
-    for tp, offset in starts.items():
-        reader.seek(tp, offset)
-    total = sum(max(0, ends[tp] - start) for tp, start in starts.items())
-    left = {tp: max(0, ends[tp] - start) for tp, start in starts.items()}
-    moved_s, told = time.monotonic(), False
-    while behind := [tp for tp, count in left.items() if count]:
-        for tp, messages in (await reader.getmany(*behind, timeout_ms=100)).items():
-            for message in messages:
-                yield tp, message
-        now = {tp: max(0, ends[tp] - await reader.position(tp)) for tp in behind}
-        if any(now[tp] < left[tp] for tp in behind):
-            moved_s = time.monotonic()
-        elif not told and time.monotonic() - moved_s > _PATIENCE_S:
-            log.warning("waiting_for_open_transactions", topics=sorted({tp.topic for tp in behind}))
-            told = True
-        elif time.monotonic() - moved_s > _STALLED_S:
-            where = ", ".join(f"{tp.topic} lane {tp.partition}" for tp in behind)
-            raise BrokerError(
-                f"a transaction on {where} does not end; see that the group's workers are well, and try again"
-            )
-        left |= now
-        if seen:
-            seen(total - sum(left.values()), total)
 
 
 def _note(ledger: Ledger, codec: Codec, message: Any) -> None:

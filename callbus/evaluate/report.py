@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from callbus.evaluate import tables
+from callbus.evaluate import tables, trial
 from callbus.evaluate.measures import Evaluation
 from callbus.evaluate.tables import Row
 
@@ -15,17 +15,20 @@ this page.
 """
 
 
-def page(evaluation: Evaluation) -> str:
-    """The page, whole."""
-    return "\n".join(_lines(evaluation))
+def page(evaluation: Evaluation, tried: Evaluation | None = None) -> str:
+    """The page, whole; `tried` is the same calls with other heads."""
+    return "\n".join(_lines(evaluation, tried))
 
 
-def _lines(evaluation: Evaluation) -> Iterator[str]:
+def _lines(evaluation: Evaluation, tried: Evaluation | None) -> Iterator[str]:
     calls = evaluation.calls
     sound = sum(call.is_audio for call in calls)
     yield _HEAD
     yield f"Calls: {len(calls)}; {sound} of audio, {len(calls) - sound} of text."
     yield from _section("Models", ("stage", "model", "version"), evaluation.models)
+    if tried is not None:
+        for title, head, rows in trial.sections(evaluation, tried):
+            yield from _section(title, head, rows)
     yield from _section("Measures", tables.SUMMARY, tables.summary(evaluation))
     yield from _section("Entities, per label", tables.PER_LABEL, tables.per_label(evaluation))
     yield from _section("Personal particulars in clear, per label", tables.LEAKS, tables.leaks(evaluation))

@@ -6,7 +6,7 @@ waits: an input that asks for a `Retry` is refused at once, for nothing will hav
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from callbus.consumer import CallSlice, Stateful, Stateless
@@ -42,10 +42,10 @@ class Fed:
 
 
 @dataclass(slots=True)
-class _Call:
+class Carried:
     """A call on its way through a stateful group."""
 
-    left: deque[Any]
+    left: deque[Any] = field(default_factory=deque)
     state: Any = None
     memory: Any = None
     unfinished: bool = False
@@ -84,13 +84,23 @@ def handle(
 
 
 def advance(
-    group: Group, consumer: Stateful, inputs: Mapping[str, Sequence[Any]], on_fed: Callable[[int], None]
+    group: Group,
+    consumer: Stateful,
+    inputs: Mapping[str, Sequence[Any]],
+    on_fed: Callable[[int], None],
+    carried: dict[str, Carried] | None = None,
 ) -> Fed:
-    """Through a consumer that is handed each call's state: the calls side by side, a step of each in turn."""
+    """Through a consumer that is handed each call's state: the calls side by side, a step of each in turn.
+
+    `carried` is what is remembered from one feeding to the next, where a call's events come in several.
+    """
     room = halving.Room()
     made: dict[str, list[Any]] = {call_id: [] for call_id in inputs}
     refused: list[Refused] = []
-    calls = {call_id: _Call(deque(events)) for call_id, events in inputs.items()}
+    known = carried if carried is not None else {}
+    for call_id, events in inputs.items():
+        known.setdefault(call_id, Carried()).left.extend(events)
+    calls = {call_id: known[call_id] for call_id in inputs}
     while going := [call_id for call_id, call in calls.items() if call.left or call.unfinished]:
         for part in _parts(going, group.batch.size):
             slices = [calls[call_id].next_slice(call_id) for call_id in part]

@@ -1,7 +1,8 @@
 """What the heads of alerts are trained on: domain/corpus/dangers.yaml, and the callers of the example corpus."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,23 +52,40 @@ class Dangers:
     digest: str  # of both
 
 
-def read_dangers(path: Path, corpus: Corpus) -> Dangers:
-    """The examples of dangers.yaml with those of the example corpus.
+def read_dangers(path: Path, corpus: Corpus, *more: Path) -> Dangers:
+    """The examples of dangers.yaml with those of the example corpus, and the passages of further files of its form.
 
-    Raises `InputError` if the file is missing or not in its form.
+    Raises `InputError` if a file is missing or not in its form.
     """
+    dangers = _read(path, corpus)
+    for each in more:
+        dangers = _with(dangers, each)
+    return dangers
+
+
+def _with(dangers: Dangers, path: Path) -> Dangers:
+    """With the passages of a further file, which has neither answers nor counsellors."""
     try:
         content = path.read_bytes()
         file: dict[str, Any] = yaml.safe_load(content)
-        passages = [
-            Passage(text, matter, level)
-            for matter, levels in file["matters"].items()
-            for level, texts in levels.items()
-            for text in texts
-        ]
+        passages = (*dangers.passages, *_urgent(file), *_calm(file))
+        return replace(
+            dangers,
+            passages=tuple(dict.fromkeys(passages)),
+            digest=hashlib.sha256(dangers.digest.encode() + content).hexdigest(),
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: no passages can be read ({error!r}); it needs `matters:` and `calm:`") from error
+
+
+def _read(path: Path, corpus: Corpus) -> Dangers:
+    try:
+        content = path.read_bytes()
+        file: dict[str, Any] = yaml.safe_load(content)
+        passages = list(_urgent(file))
         passages += [Passage(_joined(one), one["matter"], one["level"]) for one in file["answers"]]
         passages += [Passage(_joined(one), NONE) for one in file["calm_answers"]]
-        passages += [Passage(text, NONE) for texts in file["calm"].values() for text in texts]
+        passages += _calm(file)
         counsellors = file["counsellors"]
         return Dangers(
             passages=tuple(passages),
@@ -89,6 +107,17 @@ def read_dangers(path: Path, corpus: Corpus) -> Dangers:
         raise InputError(
             f"{path}: no examples of dangers can be read ({error!r}); compare its keys with git's"
         ) from error
+
+
+def _urgent(file: dict[str, Any]) -> Iterator[Passage]:
+    for matter, levels in file["matters"].items():
+        for level, texts in levels.items():
+            for text in texts:
+                yield Passage(text, matter, level)
+
+
+def _calm(file: dict[str, Any]) -> Iterator[Passage]:
+    return (Passage(text, NONE) for texts in file["calm"].values() for text in texts)
 
 
 def _joined(one: dict[str, str]) -> str:

@@ -212,8 +212,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line of the module's docstring; returns the exit code."""
     from consumers.corpus import read_corpus
 
-    def dangers(corpus: Path) -> Dangers:
-        return read_dangers(corpus / "dangers.yaml", read_corpus(corpus))
+    def dangers(corpus: Sequence[Path]) -> Dangers:
+        first, *more = corpus
+        added = [folder / "dangers.yaml" for folder in more]
+        return read_dangers(first / "dangers.yaml", read_corpus(*corpus), *(path for path in added if path.exists()))
 
     trainer = Trainer(
         description="Train and check the danger heads.",

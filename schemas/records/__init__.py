@@ -5,6 +5,7 @@ Which module of this package has a record is nobody's business outside: `from sc
 """
 
 from schemas.records.calls import AudioChunk, CallEvent, Recording
+from schemas.records.feedback import AlertCorrection, CriterionCorrection, EntityCorrection, Feedback
 from schemas.records.insight import (
     CallInsight,
     EntityMention,
@@ -72,6 +73,7 @@ from schemas.records.terms import (
 __all__ = [
     "Alert",
     "AlertChange",
+    "AlertCorrection",
     "AlertLevel",
     "AlertMatter",
     "AlertState",
@@ -86,10 +88,13 @@ __all__ = [
     "ChannelProgress",
     "Classification",
     "Criterion",
+    "CriterionCorrection",
     "DeadLetter",
     "Entity",
+    "EntityCorrection",
     "EntityMention",
     "Event",
+    "Feedback",
     "HeadScore",
     "Header",
     "InsightAlert",

@@ -53,6 +53,7 @@ SAFE_FIELDS = {
 }
 SAFE_FIELDS |= {"source", "language", "source_language", "languages", "codec", "sha256", "group", "topic", "error"}
 SAFE_FIELDS |= {"doubts", "degraded", "matter"}
+SAFE_FIELDS |= {"by", "main", "sub", "priority", "intervention"}  # labels and ids that a helpline gives
 SAFE_KINDS = {"CallInsight", "QaEvaluation", "Classification", "CallSummary", "Alert"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import convert, store, wire
@@ -16,6 +16,8 @@ from tests.builders import utterance
 KINDS = convert.record_types()
 NAMES = sorted(KINDS)
 Drawn = st.SearchStrategy[Any]
+
+large = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # an insight has hundreds of fields
 
 
 def values(schema: Any, named: dict[str, Any]) -> Drawn:
@@ -33,9 +35,9 @@ def values(schema: Any, named: dict[str, Any]) -> Drawn:
         case "enum":
             return st.sampled_from(schema["symbols"])
         case "array":
-            return st.lists(values(schema["items"], named), max_size=3)
+            return st.lists(values(schema["items"], named), max_size=2)
         case "map":
-            return st.dictionaries(st.text(max_size=3), values(schema["values"], named), max_size=3)
+            return st.dictionaries(st.text(max_size=3), values(schema["values"], named), max_size=2)
     most = {"int": 2**31, "long": 2**63}.get(kind, 0)
     edges = [edge for bits in range(0, most.bit_length(), 7) for edge in (2**bits - 1, -(2**bits))]
     plain: dict[str, Drawn] = {
@@ -55,7 +57,7 @@ def written(name: str, plain: Any) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20)
+@large
 @given(data=st.data())
 def test_every_record_has_fastavros_bytes(name: str, data: st.DataObject) -> None:
     """Numbers of every length, empty and long texts, nulls, nested records: the same bytes, and back."""
@@ -67,6 +69,7 @@ def test_every_record_has_fastavros_bytes(name: str, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("name", ["Utterance", "CallEvent", "CallInsight", "DeadLetter"])
+@large
 @given(data=st.data())
 def test_what_is_damaged_is_refused_or_what_fastavro_reads(name: str, data: st.DataObject) -> None:
     """A byte changed: never another record than fastavro's, and never another kind of error."""

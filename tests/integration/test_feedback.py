@@ -1,0 +1,139 @@
+"""`callbus feedback` on a real broker: from what was corrected to heads that say it, measured beside the old ones."""
+
+import asyncio
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callbus.kafka import Connection
+from callbus.lanes import LaneChooser
+from callbus.loading import consumer_of
+from consumers import heads as trained
+from consumers import training
+from consumers.corpus import read_corpus
+from consumers.encoder import Encoder
+from schemas.records import CallDocument, Entity, Feedback
+from tests.cli import ROOT, callbus
+from tests.documents import document
+from tests.integration.working import TOPOLOGY, kafka, publish, read, running
+
+__all__ = ["kafka"]
+
+pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow]
+
+LIMIT_S = 120
+CALL = "call-17"
+
+
+def lane_of(call_id: str) -> int:
+    return LaneChooser(TOPOLOGY.lanes).lane(call_id)
+
+
+def told() -> CallDocument:
+    """A call of which redaction has missed a name at one place."""
+    known = document(
+        [
+            ("agent", "Good morning, this is the child helpline, how can I help you?", 0, 4_000),
+            ("caller", "My neighbour Amina sends her two boys to the quarry before school.", 5_000, 10_000),
+            ("caller", "They break stones until dark and the money goes to the owner.", 11_000, 16_000),
+            ("caller", "When amina is asked about it she says that school brings no food.", 65_000, 71_000),
+            ("agent", "I hear how much it worries you to see these boys work.", 72_000, 76_000),
+        ],
+        CALL,
+    )
+    turn = known.turns[1]
+    start = turn.text.index("Amina")
+    name = Entity(label="NAME", text="Amina", start=start, end=start + 5, score=1.0, placeholder="[NAME_1]")
+    masked = replace(turn, entities=(name,), redacted_text=turn.text.replace("Amina", "[NAME_1]"))
+    return replace(known, turns=(known.turns[0], masked, *known.turns[2:]))
+
+
+async def ran(kafka: Connection, *arguments: str | Path) -> tuple[int, str, str]:
+    result = await asyncio.to_thread(callbus, "feedback", *arguments, "--brokers", kafka.brokers)
+    return result.exit_code, result.stdout, result.stderr
+
+
+async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Connection, tmp_path: Path) -> None:
+    """Given, exported without a particular, trained on, and measured beside the heads that there were."""
+    live = consumer_of(TOPOLOGY, TOPOLOGY.group("classification"))
+    async with running(kafka, "classification", live):
+        await publish(kafka, "call-documents", [told()], lane_of)
+        [(_, judged)] = await read(kafka, "classifications", 1, LIMIT_S)
+    give = ("give", CALL, "--by", "c-17", "--stage")
+    case = ("--sub", "Child Labor", "--priority", "medium", "--intervention", "Referral")
+    note = "Amina is the aunt of somebody I know."
+    for words in (
+        (*give, "classification", "--sub", "Child Neglect", "--note", note),
+        (*give, "classification", *case, "--evidence", "0:11", "--evidence", "1:05"),
+        (*give, "qa", "--criterion", "Empathizes with the caller=pass", "--evidence", "1:12"),
+    ):
+        code, said, error = await ran(kafka, *words)
+        assert code == 0, error
+        assert "Amina" not in said
+    assert "qa by c-17: Empathizes with the caller: pass" in said
+    records: list[Feedback] = [record for _, record in await read(kafka, "feedback", 3)]
+    assert [lane for lane, _ in await read(kafka, "feedback", 3)] == [lane_of(CALL)] * 3
+    assert {record.document_id for record in records} == {told().event_id}
+    assert sorted(record.note for record in records) == ["", "", note]
+
+    folder = tmp_path / "corrections"
+    code, said, error = await ran(kafka, "export", folder, "--json")
+    assert code == 0, error
+    assert json.loads(said) == {"folder": str(folder), "entries": 2, "left_out": [], "unreadable": 0}
+    text = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.yaml")}
+    assert set(text) == {"callers/vane.yaml", "counsellors.yaml", "provenance.yaml"}
+    assert not re.search(rf"amina|{CALL}|{judged.event_id}", "".join(text.values()), re.IGNORECASE)
+    assert "When someone is asked about it she says that school brings no food." in text["callers/vane.yaml"]
+    assert "Child Neglect" not in text["callers/vane.yaml"]
+    again = await ran(kafka, "export", folder)
+    assert again[1] == f"2 examples in {folder}, 0 corrections left out\n"
+    assert {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.yaml")} == text
+
+    heads, calls = tmp_path / "heads", _call_with_truth(tmp_path / "calls")
+    await asyncio.to_thread(_train, folder, heads)
+    assert trained.load(heads).version != trained.load(ROOT / "domain" / "heads").version
+    result = await asyncio.to_thread(callbus, "evaluate", calls, "--heads", heads, "--json")
+    assert result.exit_code == 0, result.stderr
+    its = json.loads(result.stdout)
+    [before], [after] = its["per_call"], its["tried"]["per_call"]
+    assert after["expected"]["sub"] == "Child Labor"
+    assert after["right"]["sub"] is True
+    assert after["sub_top3"][0] == "Child Labor"
+    assert (before["id"], before["main"] is None) == (after["id"], False)
+
+
+def _train(folder: Path, heads: Path) -> None:
+    """On the corpus and this folder, as `python -m consumers.heads train` does, but for the calibration (minutes)."""
+    [model] = TOPOLOGY.settings("classification").models
+    encoder = Encoder(model.engine, model.location, model.version, "cpu")
+    corpus = read_corpus(ROOT / "domain" / "corpus", folder)
+    trained.save(training.train(training.embed(corpus, encoder), model.name, training.Calibration()), heads)
+
+
+def _call_with_truth(folder: Path) -> Path:
+    """The corrected call as one that is measured."""
+    folder.mkdir()
+    turns = [
+        {"speaker": turn.speaker, "start_ms": turn.start_ms, "end_ms": turn.end_ms, "text": turn.text}
+        for turn in told().turns
+    ]
+    truth = {"id": CALL, "main_category": "vane", "sub_category": "Child Labor", "turns": turns}
+    (folder / f"{CALL}.json").write_text(json.dumps(truth), encoding="utf-8")
+    return folder
+
+
+async def test_feedback_on_a_call_that_nobody_knows(kafka: Connection, tmp_path: Path) -> None:
+    """Exit code 7, and nothing is published; an export of nothing makes no folder."""
+    code, said, error = await ran(
+        kafka, "give", "call-18", "--by", "c-17", "--stage", "classification", "--sub", "Custody"
+    )
+    assert (code, said) == (7, "")
+    assert "nothing is known of what was said in call-18" in error
+    code, said, error = await ran(kafka, "export", tmp_path / "none")
+    assert (code, said) == (7, "")
+    assert "nobody has corrected anything yet" in error
+    assert not (tmp_path / "none").exists()
+    assert await read(kafka, "feedback", 0) == []

@@ -1,0 +1,381 @@
+"""Feedback: what may be said, what stands of it, and what the example corpus learns."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from callbus.errors import InputError
+from callbus.feedback.anonymous import anonymous
+from callbus.feedback.examples import Case, LeftOut, Made, Passage, Sentence, entry_id, examples
+from callbus.feedback.folder import write
+from callbus.feedback.giving import Said, feedback
+from callbus.feedback.labels import Labels
+from callbus.feedback.places import turn_at, words_of
+from callbus.feedback.standing import standing
+from callbus.topology import load
+from consumers.alerts.dangers import NONE, read_dangers
+from consumers.alerts.dangers import Passage as DangerPassage
+from consumers.corpus import read_corpus
+from consumers.heads import Heads, Trainer, command
+from schemas.records import CallDocument, Classification, Entity, Feedback
+from tests.cli import TOPOLOGY, callbus
+from tests.documents import document
+from tests.evaluations import classified
+
+LABELS = Labels.of(load(TOPOLOGY))
+CORPUS = TOPOLOGY.parent / "domain" / "corpus"
+
+CALL = document(
+    [
+        ("agent", "Thank you for calling, you are through to the helpline.", 0, 3_000),
+        ("caller", "My name is Amina and I call from Mwanza about my stepfather.", 4_000, 8_000),
+        ("caller", "He beats my little brother with a cable every evening.", 9_000, 12_000),
+        ("agent", "I hear how heavy this is for you, Amina, and I am with you.", 13_000, 16_000),
+        ("caller", "My brother's arm is swollen since Amina tried to stop him.", 65_000, 69_000),
+        ("caller", "You can reach me on zero seven one two, three four five.", 70_000, 74_000),
+    ],
+    "call-1",
+)
+
+
+def particulars(found: CallDocument) -> CallDocument:
+    """With the names where redaction found them: not in the fifth turn."""
+    masks = {"Amina": ("NAME", "[NAME_1]"), "Mwanza": ("LOCATION", "[LOCATION_1]")}
+    turns = []
+    for position, turn in enumerate(found.turns):
+        entities, redacted = [], turn.text
+        for text, (label, placeholder) in masks.items():
+            if text in turn.text and position != 4:
+                start, end = turn.text.index(text), turn.text.index(text) + len(text)
+                found_there = Entity(label=label, text=text, start=start, end=end, score=1.0, placeholder=placeholder)
+                entities.append(found_there)
+                redacted = redacted.replace(text, placeholder)
+        turns.append(replace(turn, entities=tuple(entities), redacted_text=redacted))
+    return replace(found, turns=tuple(turns))
+
+
+REDACTED = particulars(CALL)
+
+
+def said(stage: str = "classification", **more: Any) -> Said:
+    return Said(stage=stage, by="c-17", **more)
+
+
+def given(at_ms: int = 1, **more: Any) -> Feedback:
+    return feedback(said(**more), REDACTED, LABELS, at_ms)
+
+
+def made(*words: Feedback, judged: Classification | None = None) -> list[Made]:
+    return list(examples(standing(words)["call-1"], REDACTED, judged, LABELS))
+
+
+def judged(evidence: Sequence[str] = ()) -> Classification:
+    found = classified("advice_and_counselling", ["Bullying"], "medium", "Counselling")
+    return replace(found, main=replace(found.main, evidence=tuple(evidence)))
+
+
+def test_a_sub_category_tells_its_main() -> None:
+    """Unless two mains have it."""
+    one = given(sub="Physical Abuse")
+    assert (one.main, one.sub, one.priority) == ("vane", "Physical Abuse", None)
+    assert given(main="vane", sub="Physical Abuse").event_id == one.event_id
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"main": "vane"}, "main category vane has sub-categories; say which with --sub"),
+        ({"main": "vain", "sub": "Physical Abuse"}, "no main category vain; did you mean vane?"),
+        ({"main": "gbv", "sub": "Physical Abuse"}, "no sub-category of gbv Physical Abuse"),
+        ({"priority": "urgent"}, "no priority urgent"),
+        ({"intervention": "Refer"}, "no intervention Refer"),
+        ({}, "nothing was said to be right of classification"),
+        ({"criteria": ["Empathizes with the caller=pass"]}, "belongs to qa, not to classification"),
+        ({"stage": "translation", "sub": "Custody"}, "no stage translation"),
+        ({"stage": "qa", "criteria": ["Empathizes=pass"]}, "no criterion Empathizes"),
+        ({"stage": "qa", "criteria": ["Consults if unsure=yes"]}, "no verdict yes"),
+        ({"stage": "qa", "criteria": ["Consults if unsure"]}, "write it like NAME=pass"),
+        ({"stage": "alerts", "alerts": ["fire=high"]}, "no matter fire"),
+        ({"stage": "alerts", "alerts": ["violence=low"]}, "no level low"),
+        ({"stage": "ner", "entities": ["0:04/4=NAMES"]}, "no label NAMES; did you mean NAME?"),
+        ({"stage": "ner", "entities": ["0:04/40=NAME"]}, "40: give words by number, like 3 or 3-4; the turn has 12"),
+        ({"stage": "ner", "entities": ["0:05/4=NAME"]}, "nothing is said at 0:05"),
+        ({"sub": "Custody", "evidence": ["9:99"]}, "nothing is said at 9:99"),
+        ({"sub": "Custody", "note": "x" * 2001}, "2000 characters at most"),
+    ],
+)
+def test_what_can_not_be_right_is_refused(words: dict[str, Any], told: str) -> None:
+    """With what could be meant."""
+    with pytest.raises(InputError, match=re.escape(told)):
+        given(**words)
+
+
+@pytest.mark.parametrize("by", ["Amina W", "amina@example.org", "", "-x"])
+def test_nobody_says_who_by_name(by: str) -> None:
+    """A pseudonym has neither blanks nor an address."""
+    with pytest.raises(InputError, match="by an id like c-17"):
+        feedback(Said(stage="classification", by=by, sub="Custody"), REDACTED, LABELS, 1)
+
+
+def test_a_turn_is_named_by_its_time_or_its_id() -> None:
+    """Of two that start within the same second, the one whose side it is."""
+    assert turn_at(CALL, "1:05").utterance_id == "call-1-4"
+    two = document([("agent", "And then?", 65_100, 66_000), ("caller", "He ran.", 65_900, 67_000)], "0123456789")
+    assert turn_at(two, "1:05", "caller").text == "He ran."
+    assert turn_at(two, "0123456789-0").text == "And then?"
+    with pytest.raises(InputError, match="2 turns of 0123456789 start at 1:05"):
+        turn_at(two, "1:05")
+    with pytest.raises(InputError, match="nothing is said at 012"):
+        turn_at(two, "012")
+
+
+def test_words_are_named_by_number_so_that_nothing_personal_is_published() -> None:
+    """A comma after them is not part of them."""
+    [one] = given(stage="ner", entities=["0:13/9=NAME"]).entities
+    turn = CALL.turns[3]
+    assert turn.text[one.start : one.end] == "Amina"
+    assert words_of(turn, "1-2") == (0, 6)
+    assert "Amina" not in repr(given(stage="ner", entities=["0:13/9=NAME"]))
+
+
+def test_the_newest_word_on_each_matter_stands() -> None:
+    """A later word on the priority leaves the category as it was; doubles and their order change nothing."""
+    first, second = given(1, sub="Physical Abuse", evidence=["0:09"]), given(2, priority="high")
+    third = given(3, sub="Emotional Abuse")
+    for words in ([first, second, third], [third, second, first, first]):
+        found = standing(words)["call-1"]
+        assert {name: word.label for name, word in found.case.items()} == {
+            "main": "vane",
+            "sub": "Emotional Abuse",
+            "priority": "high",
+        }
+        assert found.evidence == ("call-1-2",)
+        assert found.case["sub"].event_id == third.event_id
+    quality = given(4, stage="qa", criteria=["Consults if unsure=pass"], evidence=["0:13"])
+    assert standing([first, quality])["call-1"].evidence == ("call-1-2",)
+
+
+def test_a_correction_becomes_an_example_of_the_corpus() -> None:
+    """Of the turns that were named; what nobody corrected stays as it was judged, and the provenance says so."""
+    [case] = made(given(sub="Physical Abuse", evidence=["0:09"]), judged=judged())
+    assert isinstance(case, Case)
+    assert case.labels == {
+        "main": "vane",
+        "sub": "Physical Abuse",
+        "priority": "medium",
+        "intervention": "Counselling",
+    }
+    assert case.says == ("He beats my little brother with a cable every evening.",)
+    assert case.provenance.corrected == ("main", "sub")
+    assert case.provenance.as_judged == ("priority", "intervention")
+
+
+def test_the_turns_that_the_judgement_rests_on_tell_of_the_case() -> None:
+    """Where none was named: so small talk is not taught as what a case is. Else the longest."""
+    [case] = made(given(sub="Physical Abuse"), judged=judged(["call-1-2", "call-1-0"]))
+    assert isinstance(case, Case)
+    assert case.says == ("He beats my little brother with a cable every evening.",)
+    [case] = made(given(sub="Physical Abuse"), judged=judged())
+    assert isinstance(case, Case)
+    assert len(case.says) == 3  # all but the one with the number
+
+
+def test_no_particular_enters_the_corpus() -> None:
+    """Not one that redaction missed in one turn and found in another, no number, spoken or not, no placeholder."""
+    texts = [anonymous(REDACTED, turn) for turn in REDACTED.turns]
+    assert texts[1] == "My name is someone and I call from that place about my stepfather."
+    assert texts[4] == "My brother's arm is swollen since someone tried to stop him."
+    assert texts[5] is None
+    for text in texts:
+        assert text is None or not re.search(r"Amina|Mwanza|\[|\d{3}", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call me on 0712 345 678 please, any time.",
+        "Write to achi@example.org about the school.",
+        "It is achi at example dot org, do you have it?",
+        "I told AMINA to go to the neighbours at once.",
+        "It is six, double four, one, nine, I think.",
+    ],
+)
+def test_a_turn_that_may_hold_a_particular_is_changed_or_left_out(text: str) -> None:
+    """Whatever redaction has made of it."""
+    turn = replace(REDACTED.turns[2], text=text, redacted_text=text)
+    found = anonymous(replace(REDACTED, turns=(*REDACTED.turns, turn)), turn)
+    assert found == ("I told someone to go to the neighbours at once." if "AMINA" in text else None)
+
+
+def test_part_of_a_name_is_a_name() -> None:
+    """Where the whole was found in one turn, a turn with half of it is left out; a title is no name."""
+    name = Entity(label="NAME", text="Mama Wanjiku Njeri", start=0, end=18, score=1.0, placeholder="[NAME_2]")
+    other = replace(REDACTED.turns[0], entities=(name,))
+    for text, kept in (
+        ("Then Njeri came and took them all away.", False),
+        ("Then Mama came and took them away.", True),
+    ):
+        turn = replace(REDACTED.turns[2], text=text, redacted_text=text)
+        assert (anonymous(replace(REDACTED, turns=(other, turn)), turn) is not None) is kept
+
+
+def test_what_somebody_pointed_at_is_a_particular() -> None:
+    """A name that redaction missed everywhere, once it is named as one."""
+    words = given(1, sub="Physical Abuse", evidence=["0:09"]), given(2, stage="ner", entities=["0:09/5=NAME"])
+    case, left_out = made(*words, judged=judged())
+    assert isinstance(left_out, LeftOut)
+    assert isinstance(case, Case)
+    assert case.says == ("He beats my little someone with a cable every evening.",)
+
+
+def test_a_correction_that_lacks_something_is_left_out_with_the_reason() -> None:
+    """No document, no label, a call that was undetermined, no turn that can be kept."""
+    words = given(sub="Physical Abuse")
+    [gone] = examples(standing([words])["call-1"], None, None, LABELS)
+    assert isinstance(gone, LeftOut)
+    assert gone.reason == "what was said in it is no longer on the topic"
+    [lacking] = made(words)
+    assert isinstance(lacking, LeftOut)
+    assert lacking.reason == "nothing says its priority and intervention"
+    unclear = judged()
+    unclear = replace(unclear, priority=replace(unclear.priority, label="undetermined", score=0.0))
+    [lacking] = made(words, judged=unclear)
+    assert isinstance(lacking, LeftOut)
+    assert lacking.reason == "nothing says its priority"
+    silent = replace(REDACTED, turns=(REDACTED.turns[5],))
+    [left_out] = examples(standing([words])["call-1"], silent, judged(), LABELS)
+    assert isinstance(left_out, LeftOut)
+    assert left_out.reason.startswith("no turn of the caller is free of particulars")
+
+
+def test_counsellors_sentences_teach_criteria() -> None:
+    """Fulfilled or missed, of the turn that was named; without one there is nothing to learn from."""
+    name = "Empathizes with the caller"
+    [one] = made(given(stage="qa", criteria=[f"{name}=pass"], evidence=["0:13"]))
+    assert isinstance(one, Sentence)
+    assert (one.criterion, one.kind, one.text) == (
+        name,
+        "shows",
+        "I hear how heavy this is for you, someone, and I am with you.",
+    )
+    [left_out] = made(given(stage="qa", criteria=[f"{name}=fail"]))
+    assert isinstance(left_out, LeftOut)
+
+
+def test_a_false_alarm_is_a_calm_passage() -> None:
+    """And a danger that was missed is one of its matter and level."""
+    [calm] = made(given(stage="alerts", alerts=["violence=none"], evidence=["1:05"]))
+    [danger] = made(given(stage="alerts", alerts=["violence=critical"], evidence=["0:09"]))
+    assert isinstance(calm, Passage)
+    assert isinstance(danger, Passage)
+    assert (calm.matter, calm.text) == ("none", "My brother's arm is swollen since someone tried to stop him.")
+    assert (danger.matter, danger.level) == ("violence", "critical")
+
+
+def exported(folder: Path) -> list[Made]:
+    found = made(
+        given(1, sub="Physical Abuse", priority="high", intervention="Referral", evidence=["0:09"]),
+        given(2, stage="qa", criteria=["Empathizes with the caller=pass"], evidence=["0:13"]),
+        given(3, stage="alerts", alerts=["violence=none"], evidence=["1:05"]),
+        given(4, stage="alerts", alerts=["confinement=high"], evidence=["0:09"]),
+    )
+    write(folder, [one for one in found if not isinstance(one, LeftOut)])
+    return found
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_folder_is_trained_on_beside_the_corpus(tmp_path: Path) -> None:
+    """Its cases, sentences and passages are read as the corpus's own are, and heads of it have another version."""
+    exported(tmp_path)
+    corpus = read_corpus(CORPUS)
+    more = read_corpus(CORPUS, tmp_path)
+    [example] = more.examples[len(corpus.examples) :]
+    assert (example.call, example.main, example.sub) == (entry_id("call-1"), "vane", "Physical Abuse")
+    name = "Empathizes with the caller"
+    assert more.shows[name] == (*corpus.shows[name], "I hear how heavy this is for you, someone, and I am with you.")
+    assert more.digest != corpus.digest
+    dangers = read_dangers(CORPUS / "dangers.yaml", more, tmp_path / "dangers.yaml")
+    assert dangers.passages[-2:] == (
+        DangerPassage("He beats my little brother with a cable every evening.", "confinement", "high"),
+        DangerPassage("My brother's arm is swollen since someone tried to stop him.", NONE),
+    )
+    assert read_corpus(CORPUS).digest == corpus.digest
+
+
+@pytest.mark.model
+def test_training_takes_several_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The corpus first, then those that add to it; without any, the corpus that is here."""
+    seen: list[list[Path]] = []
+
+    def look(corpus: Sequence[Path], encoder: object) -> int:
+        assert encoder
+        seen.append(list(corpus))
+        return len(corpus)
+
+    def never(*_: object) -> Heads:
+        raise AssertionError("it was to evaluate")
+
+    trainer = Trainer(description="", heads=tmp_path, engine="ctranslate2", train=never, evaluate=look)
+    assert command("x", trainer, ["evaluate", "--corpus", "domain/corpus", str(tmp_path)]) == 0
+    assert command("x", trainer, ["evaluate"]) == 0
+    assert seen == [[Path("domain/corpus"), tmp_path], [Path("domain/corpus")]]
+    assert capsys.readouterr().out == "2\n1\n"
+
+
+def test_the_same_corrections_make_the_same_folder(tmp_path: Path) -> None:
+    """To the byte; what has no correction any more is gone; no call id and no particular is in it."""
+    exported(tmp_path)
+    once = content(tmp_path)
+    exported(tmp_path)
+    assert content(tmp_path) == once
+    assert set(once) == {"callers/vane.yaml", "counsellors.yaml", "dangers.yaml", "provenance.yaml"}
+    for text in once.values():
+        assert not re.search(r"Amina|Mwanza|call-1|seven one", text)
+    provenance = yaml.safe_load(once["provenance.yaml"])["entries"]
+    assert [(one["stage"], len(one["feedback"])) for one in provenance] == [
+        ("classification", 1),
+        ("qa", 1),
+        ("alerts", 1),
+        ("alerts", 1),
+    ]
+    write(tmp_path, [])
+    assert set(content(tmp_path)) == {"provenance.yaml"}
+    assert read_corpus(CORPUS, tmp_path).digest == read_corpus(CORPUS).digest
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """Above all the corpus itself."""
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="is no folder of an export"):
+        write(tmp_path, [])
+    assert content(tmp_path) == {"notes.txt": "mine"}
+
+
+def test_a_folder_that_adds_nothing_is_told(tmp_path: Path) -> None:
+    """A folder that is not there, and criteria of another rubric."""
+    with pytest.raises(InputError, match="it adds nothing to a corpus"):
+        read_corpus(CORPUS, tmp_path / "absent")
+    (tmp_path / "counsellors.yaml").write_text("criteria: {Sings: {shows: [la]}}")
+    with pytest.raises(InputError, match="no criterion Sings"):
+        read_corpus(CORPUS, tmp_path)
+
+
+def test_where_no_broker_is(tmp_path: Path) -> None:
+    """One line, exit code 5, and nothing is written."""
+    nowhere = ("--brokers", "127.0.0.1:9", "--topology", TOPOLOGY)
+    for arguments in (
+        ("give", "call-1", "--stage", "classification", "--by", "c-17", "--sub", "Custody"),
+        ("export", tmp_path / "new"),
+    ):
+        result = callbus("feedback", *arguments, *nowhere)
+        assert "127.0.0.1:9" in result.stderr
+        assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (5, "", 1)
+    assert not (tmp_path / "new").exists()
