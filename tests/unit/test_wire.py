@@ -17,7 +17,9 @@ KINDS = convert.record_types()
 NAMES = sorted(KINDS)
 Drawn = st.SearchStrategy[Any]
 
-large = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # an insight has hundreds of fields
+large = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # an insight has hundreds of fields
 
 
 def values(schema: Any, named: dict[str, Any]) -> Drawn:
