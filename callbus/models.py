@@ -36,6 +36,7 @@ class ModelSpec:
     hub: str | None = None  # "owner/name"
     revision: str | None = None  # of `hub`
     languages: tuple[Language, ...] = ()
+    card: str | None = None  # the YAML file with our labels for its own
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -46,8 +47,8 @@ class ModelSpec:
 def resolve(spec: ModelSpec, root: Path) -> Model:
     """The place and the version of a model; `root` is topology.yaml's folder.
 
-    Raises `ModelError` when the package is not installed or the directory is not there. A hub id is taken as it
-    stands: only its engine can tell whether the hub has it.
+    Raises `ModelError` when the package is not installed, or the directory or the card is not there. A hub id is taken
+    as it stands: only its engine can tell whether the hub has it.
     """
     if spec.package is not None:
         location, version = _in_package(spec, spec.package)
@@ -58,7 +59,16 @@ def resolve(spec: ModelSpec, root: Path) -> Model:
         location, version = spec.hub, spec.revision or "main"
     else:
         raise ModelError(f"model {spec.name} has no source; give it package:, directory: or hub: in topology.yaml")
-    return Model(spec.name, spec.engine, location, version, spec.languages)
+    return Model(spec.name, spec.engine, location, version, spec.languages, _card(spec, root))
+
+
+def _card(spec: ModelSpec, root: Path) -> Path | None:
+    if spec.card is None:
+        return None
+    card = (root / spec.card).resolve()
+    if not card.is_file():
+        raise ModelError(f"model {spec.name}: no card {card}; mend `card:`, domain/cards has examples")
+    return card
 
 
 def digest(directory: Path) -> str:

@@ -4,12 +4,14 @@ The whole call counts, not its beginning: sentences that say something of the ca
 windows of several turns, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
 the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Every revision is judged anew.
+Where the group has a checkpoint of its own, its labels take the place of the heads' in a call that is about a case.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -20,10 +22,14 @@ from callbus.errors import ModelError
 from callbus.ids import event_id
 from consumers import heads as trained
 from consumers.case import CaseHeads, View
+from consumers.checkpoints import HEADS, apart, signed
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Table, Vectors
 from consumers.revisions import newest
 from schemas.records import Alternative, CallDocument, Classification, Judgement, Provenance, Turn
+
+if TYPE_CHECKING:
+    from consumers.checkpoints.case import CaseCheckpoint, Seen
 
 STAGE = "classification"
 UNDETERMINED = "undetermined"
@@ -81,13 +87,16 @@ class Classifier:
     heads: CaseHeads
     model: Model
     options: Options
+    checkpoint: "CaseCheckpoint | None" = None  # judges instead of the heads, where the group has one
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its classification, or nothing if the batch holds a newer one of its call."""
         current = newest(events)
-        said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
+        read = [event for event, wanted in zip(events, current, strict=True) if wanted]
+        said = self._read(read)
+        seen = self.checkpoint.read([event for event in read if self._begun(event)]) if self.checkpoint else {}
         return [
-            (self._classify(event, said[event.event_id]),) if wanted else ()
+            (self._classify(event, said[event.event_id], seen.get(event.event_id)),) if wanted else ()
             for event, wanted in zip(events, current, strict=True)
         ]
 
@@ -107,8 +116,13 @@ class Classifier:
             said[document_id].append(Said(turn.utterance_id, turn.speaker == "agent", text, vector, matter))
         return said
 
-    def _classify(self, document: CallDocument, said: Sequence[Said]) -> Classification:
+    def _classify(self, document: CallDocument, said: Sequence[Said], seen: "Seen | None") -> Classification:
         main, sub, priority, intervention = self._judge(said) if self._begun(document) else (_unclear(),) * 4
+        if seen is not None and main.label != UNDETERMINED:
+            main, sub, priority, intervention = (
+                _judgement(*other) if (other := seen.judged(head)) else own
+                for head, own in zip(HEADS, (main, sub, priority, intervention), strict=True)
+            )
         if document.complete and main.label == UNDETERMINED:
             priority, intervention = (
                 _unclear(self.options.unclear_priority),
@@ -253,6 +267,7 @@ def load(settings: Settings) -> Classifier:
     Raises `ModelError` if the taxonomy has a label without a head, or the other way round.
     """
     options = Options.model_validate(settings.options)
+    settings, judging = apart(settings)
     shared = encoder(settings)
     heads = CaseHeads(trained.load(settings.root / options.heads, shared))
     _compare(heads, settings.root / options.taxonomy, settings.root / options.heads)
@@ -262,7 +277,12 @@ def load(settings: Settings) -> Classifier:
     ):
         if label not in (UNDETERMINED, *known):
             raise ModelError(f"a call without a case can't be {label!r}: say {', '.join(known)} or {UNDETERMINED}")
-    return Classifier(shared, heads, settings.model, options)
+    checkpoint = None
+    if judging:
+        from consumers.checkpoints.case import CaseCheckpoint  # torch and transformers
+
+        checkpoint = CaseCheckpoint(judging, settings.device, heads)
+    return Classifier(shared, heads, signed(settings.model, judging), options, checkpoint)
 
 
 def _compare(heads: CaseHeads, taxonomy: Path, folder: Path) -> None:
