@@ -59,10 +59,11 @@ def resolve(spec: ModelSpec, root: Path) -> Model:
         location, version = spec.hub, spec.revision or "main"
     else:
         raise ModelError(f"model {spec.name} has no source; give it package:, directory: or hub: in topology.yaml")
-    return Model(spec.name, spec.engine, location, version, spec.languages, _card(spec, root))
+    return Model(spec.name, spec.engine, location, version, spec.languages, card_of(spec, root))
 
 
-def _card(spec: ModelSpec, root: Path) -> Path | None:
+def card_of(spec: ModelSpec, root: Path) -> Path | None:
+    """The file of a model's card, None if it has none. Raises `ModelError` when it is not there."""
     if spec.card is None:
         return None
     card = (root / spec.card).resolve()

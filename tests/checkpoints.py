@@ -1,5 +1,6 @@
 """Tiny checkpoints of the architectures that helplines fine-tune, saved in directories as real ones are."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,5 +107,51 @@ def made_tagger(folder: Path, labels: Mapping[str, str], others: Sequence[str], 
                     wanted[row, column] = names.index(labels.get(sentence[word], "O"))
         optimizer.zero_grad()
         model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=wanted).loss.backward()
+        optimizer.step()
+    model.save_pretrained(folder)
+
+
+def made_summarizer(folder: Path, prompt: str, written: Mapping[str, str]) -> None:
+    """A T5 that has learnt by heart what to write about each of these texts."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import T5Config, T5ForConditionalGeneration, T5TokenizerFast
+
+    torch.manual_seed(11)
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    corpus = [text for pair in written.items() for text in pair] + [prompt]
+    special = ["<pad>", "</s>", "<unk>"]
+    trained.train_from_iterator(
+        corpus,
+        trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token=special[-1], show_progress=False),
+    )
+    tokenizer = T5TokenizerFast(
+        [(piece, score) for piece, score in json.loads(trained.to_str())["model"]["vocab"]], extra_ids=0
+    )
+    tokenizer.save_pretrained(folder)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=64,
+        d_kv=16,
+        d_ff=128,
+        num_layers=1,
+        num_heads=4,
+        dropout_rate=0.0,
+        decoder_start_token_id=tokenizer.pad_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    model = T5ForConditionalGeneration(config)
+    inputs = tokenizer([prompt + text for text in written], padding=True, return_tensors="pt")
+    wanted = tokenizer(list(written.values()), padding=True, return_tensors="pt")["input_ids"]
+    wanted[wanted == tokenizer.pad_token_id] = -100
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    for _ in range(400):
+        optimizer.zero_grad()
+        loss = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=wanted).loss
+        if float(loss) < 0.005:
+            break
+        loss.backward()
         optimizer.step()
     model.save_pretrained(folder)

@@ -30,7 +30,25 @@ KNOWN = {
     "116": "PHONE_NUMBER",
     "today": "B-TIME",
 }
-OTHERS = ("my", "the", "child", "is", "at", "home", "and", "with", "call", "he", "was", "near", ",", ".", "to", "go")
+OTHERS = (
+    "my",
+    "his",
+    "number",
+    "the",
+    "child",
+    "is",
+    "at",
+    "home",
+    "and",
+    "with",
+    "call",
+    "he",
+    "was",
+    "near",
+    ",",
+    ".",
+    "go",
+)
 CARD = {
     "window": 16,
     "ours": {
