@@ -6,9 +6,10 @@ was said, or say what was denied. None of that can see who did what to whom.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 from consumers.encoder import Encoder
@@ -32,6 +33,16 @@ _TO_TWENTY = re.findall(
 _NUMBERS = {word: str(value) for value, word in enumerate(_TO_TWENTY) if word != "one"} | {  # "one" is mostly a pronoun
     **{"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"},
     **{"hundred": "100", "thousand": "1000", "first": "1", "second": "2", "third": "3", "twice": "2"},
+}
+_UNITS = frozenset(
+    {"year", "month", "week", "day", "night", "hour", "time", "child", "children"}
+)  # "one" of them counts
+# What a report may call people without saying more of them than was said.
+_ALSO: Mapping[str, Sequence[str]] = {
+    "child": ("daughter", "son", "baby", "girl", "boy", "pupil", "grandchild", "niece", "nephew", "sister", "brother"),
+    "boy": ("son", "nephew"),
+    "girl": ("daughter", "niece"),
+    "parent": ("mother", "father"),
 }
 
 
@@ -61,10 +72,12 @@ _REPORT = _words(
     people individual encouraged encourages
     """
 )
+# Never in a report unless it was said, in whatever form.
 _GRAVE = re.compile(
-    r"\b(?:rap(?:e|ed|es|ing|ist)|sex\w*|defil\w*|molest\w*|incest\w*|kill\w*|murder\w*|dead|death|die[sd]?|dying|suicid\w*|pregnan\w*|abort\w*"
-    r"|hiv|aids|traffick\w*|kidnap\w*|abduct\w*|weapon\w*|kni(?:fe|ves)|guns?|panga|machete|poison\w*|burn\w*|marr(?:y|ied|iage|iages)"
-    r"|mutilat\w*|circumcis\w*|tortur\w*|starv\w*|naked|nude\w*|porn\w*|prostitut\w*|drug\w*|arrest\w*|abus\w*|violen\w*|neglect\w*)\b",
+    r"\b(?:rap(?:e|ed|es|ing|ist)|sex\w*|defil\w*|molest\w*|incest\w*|kill\w*|murder\w*|dead|death|die[sd]?|dying"
+    r"|suicid\w*|pregnan\w*|abort\w*|hiv|aids|traffick\w*|kidnap\w*|abduct\w*|weapon\w*|kni(?:fe|ves)|guns?|panga"
+    r"|machete|poison\w*|burn\w*|marr(?:y|ied|iage|iages)|mutilat\w*|circumcis\w*|tortur\w*|starv\w*|naked|nude\w*"
+    r"|porn\w*|prostitut\w*|drug\w*|arrest\w*|abus\w*|violen\w*|neglect\w*)\b",
     re.IGNORECASE,
 )
 
@@ -98,7 +111,7 @@ class CallText:
         if unknown := numbers_of(plain) - numbers_of(_PLACEHOLDER.sub(" ", self.text)):
             return f"number {min(unknown)}"
         for role, spoken in self.roles.items():
-            if spoken.search(plain) and not spoken.search(self.text):
+            if spoken.search(plain) and not self._has(role):
                 return f"role {role}"
         for grave in _GRAVE.finditer(plain):
             if not self.says(grave.group().lower()):
@@ -108,6 +121,9 @@ class CallText:
             if (at == 0 or word[0].isupper()) and not self._is_plain(word.lower()):
                 return f"name {word}"
         return None
+
+    def _has(self, role: str) -> bool:
+        return any(each in self.roles and self.roles[each].search(self.text) for each in (role, *_ALSO.get(role, ())))
 
     def new_words(self, sentence: str) -> tuple[list[str], float]:
         """The words of a sentence that tell something and that nobody said, and their share of those that tell."""
@@ -158,8 +174,10 @@ def supported(draft: Sequence[str], call: CallText, said: Sequence[Quoted], enco
 def _in_other_words(sentence: str, call: CallText, encoder: Encoder) -> bool:
     """Whether what nobody said in so many words was said in others: few new words, each near to one that was said."""
     new, share = call.new_words(sentence)
-    if not new or share > _MOST_NEW:
-        return not new
+    if share > _MOST_NEW:
+        return False
+    if not new:
+        return True
     spoken = sorted(word for word in call.words if word not in _SMALL)
     nearest = (encoder.embed(new) @ encoder.embed(spoken).T).max(axis=1)
     return bool((nearest >= _NEAR_WORD).all())
@@ -174,11 +192,28 @@ def words_of(text: str) -> list[str]:
 
 def numbers_of(text: str) -> set[str]:
     """Its numbers as digits, those in words too."""
-    spoken: Iterable[str] = (_NUMBERS[word] for word in words_of(text.replace("-", " ")) if word in _NUMBERS)
-    return {digits.lstrip("0") or "0" for digits in (*_DIGITS.findall(text), *spoken)}
+    found = {digits.lstrip("0") or "0" for digits in _DIGITS.findall(text)}
+    words = [*words_of(text.replace("-", " ")), ""]
+    tens = 0
+    for word, following in pairwise(words):
+        value = int(_NUMBERS.get(word, "0"))
+        if word == "one" and (tens or following.removesuffix("s") in _UNITS):
+            value = 1
+        if (
+            20 <= value <= 90
+            and value % 10 == 0
+            and (following == "one" or 2 <= int(_NUMBERS.get(following, "0")) <= 9)
+        ):
+            tens = value
+        elif value or word == "zero":
+            found.add(str(tens + value))
+            tens = 0
+    return found
 
 
 def alike(one: str, other: str) -> bool:
     """Whether two words are forms of one: they begin alike, but for an ending ("beats", "beating")."""
+    if one.removesuffix("s") == other.removesuffix("s"):
+        return True
     shared = max(4, max(len(one), len(other)) - 3)
     return min(len(one), len(other)) >= 4 and one[:shared] == other[:shared]

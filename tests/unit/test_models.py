@@ -144,7 +144,7 @@ def test_a_checkpoint_with_a_card(tmp_path: Path, cache: Path, avro: None) -> No
     shown = callbus("check", "--models", "--topology", path)
     assert "DistilBertForTokenClassification" in shown.stdout
     (tmp_path / "card.yaml").unlink()
-    with pytest.raises(ModelError, match="model its: no card .*card.yaml; mend `card:`"):
+    with pytest.raises(ModelError, match=r"model its: no card .*card\.yaml; mend `card:`"):
         load(path).settings("translation")
 
 

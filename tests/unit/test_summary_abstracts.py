@@ -165,6 +165,8 @@ def call_text(summarizer: Summarizer, text: str = TEXT) -> CallText:
         ("Fatuma says that the stepmother beats him.", "name Fatuma"),
         ("fatuma says that the stepmother beats him.", "name fatuma"),
         ("The caller says that the uncle beats him.", "role uncle"),
+        ("The caller says that the girl is hurt.", "role girl"),
+        ("The caller says that the child is hurt.", None),
         ("The caller says that the stepmother beats and rapes him.", "grave word rapes"),
         ("The caller wants to kill the stepmother.", "grave word kill"),
         ("The caller says that the brother is 8 years old.", None),
@@ -192,8 +194,8 @@ def test_other_words_for_what_was_said_may_stand(summarizer: Summarizer) -> None
         GOOD,
         PROMISE,
         "The brother is beaten with a cable by the stepmother and he bleeds.",
-        "The caller reported that the boy sleeps outside without food.",
-        "The little brother is eight years old and sleeps outside.",
+        "The caller reported that the child sleeps outside without food.",
+        "The little brother is eight years old and sleeps outside with no food.",
     ):
         assert supported_by(summarizer, sentence) == [sentence]
 
@@ -220,9 +222,10 @@ def test_what_is_said_twice_stands_once(summarizer: Summarizer) -> None:
 
 def test_numbers_and_forms_of_words() -> None:
     """However they are written."""
-    assert numbers_of("She is 12, her brother twenty-two or 007; one of them") == {"12", "20", "2", "7"}
+    assert numbers_of("She is 12, her brother twenty-two or 007; one of them") == {"12", "22", "7"}
+    assert numbers_of("forty, forty one, zero, one year, sixty five") == {"40", "41", "0", "1", "65"}
     assert alike("beats", "beating") and alike("abuse", "abused")
-    assert not alike("cat", "cats") and not alike("mother", "moths")
+    assert alike("cat", "cats") and not alike("cat", "car") and not alike("uncle", "under")
 
 
 def test_every_summary_is_one_of_redacted_text(writing: Summarizer) -> None:
