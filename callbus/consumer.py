@@ -58,6 +58,7 @@ class Model:
     location: str  # a directory that exists, or a hub id, or a package's name
     version: str  # the package's version, or a digest of the directory, or the hub revision
     languages: tuple[str, ...] = ()  # ISO 639-1; for translation: (source, target)
+    card: Path | None = None  # the file that says how to read its verdicts: a checkpoint that judges by itself has one
 
 
 @dataclass(frozen=True, slots=True)

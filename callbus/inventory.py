@@ -11,7 +11,7 @@ import yaml
 
 from callbus import weights
 from callbus.errors import ModelError
-from callbus.models import ModelSpec, distribution_of, package_directory, resolve
+from callbus.models import ModelSpec, card_of, distribution_of, package_directory, resolve
 from callbus.topology import Topology
 
 _WORKING_ROOM = 1.3  # beside the weights: what a batch is worked on in, and the library's own
@@ -32,6 +32,8 @@ class Inventoried:
     found: bool
     location: str | None = None
     version: str | None = None
+    architecture: str | None = None  # as its configuration says: "DistilBertForTokenClassification"
+    card: str | None = None  # the file with our labels for its own, as topology.yaml names it
     license: str | None = None  # as its card, its configuration or its package says
     size_bytes: int | None = None  # on disk
     memory_bytes: int | None = None  # about, from the number of weights and the type they are computed in
@@ -73,6 +75,12 @@ def license_of(directory: Path) -> str | None:
     return None
 
 
+def architecture_of(directory: Path) -> str | None:
+    """The class that its config.json names, None if it names none."""
+    named = _read_json(directory / "config.json").get("architectures")
+    return str(named[0]) if isinstance(named, list) and named else None
+
+
 def _entry(topology: Topology, spec: ModelSpec) -> Inventoried:
     groups = [group for group in topology.groups.values() if spec.name in group.models]
     kind = spec.sources[0] if spec.sources else "none"
@@ -81,9 +89,11 @@ def _entry(topology: Topology, spec: ModelSpec) -> Inventoried:
         "engine": spec.engine,
         "source": f"{kind} {getattr(spec, kind, '')}".strip(),
         "groups": tuple(group.name for group in groups),
+        "card": spec.card,
     }
     try:
         directory, version = _place(spec, topology.root)
+        card_of(spec, topology.root)
     except ModelError as error:
         return Inventoried(**entry, found=False, problem=f"{topology.place('models', spec.name)} {error}")
     count, size = weights.count(directory), weights.size(directory)
@@ -93,6 +103,7 @@ def _entry(topology: Topology, spec: ModelSpec) -> Inventoried:
         found=True,
         location=str(directory),
         version=version,
+        architecture=architecture_of(directory),
         license=license_of(directory) or (spec.package and _package_license(spec.package)) or None,
         size_bytes=size,
         memory_bytes=memory_bytes(spec.engine, devices, count) if count else round(size * _WORKING_ROOM),

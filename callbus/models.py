@@ -36,6 +36,7 @@ class ModelSpec:
     hub: str | None = None  # "owner/name"
     revision: str | None = None  # of `hub`
     languages: tuple[Language, ...] = ()
+    card: str | None = None  # the YAML file with our labels for its own
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -46,8 +47,8 @@ class ModelSpec:
 def resolve(spec: ModelSpec, root: Path) -> Model:
     """The place and the version of a model; `root` is topology.yaml's folder.
 
-    Raises `ModelError` when the package is not installed or the directory is not there. A hub id is taken as it
-    stands: only its engine can tell whether the hub has it.
+    Raises `ModelError` when the package is not installed, or the directory or the card is not there. A hub id is taken
+    as it stands: only its engine can tell whether the hub has it.
     """
     if spec.package is not None:
         location, version = _in_package(spec, spec.package)
@@ -58,7 +59,17 @@ def resolve(spec: ModelSpec, root: Path) -> Model:
         location, version = spec.hub, spec.revision or "main"
     else:
         raise ModelError(f"model {spec.name} has no source; give it package:, directory: or hub: in topology.yaml")
-    return Model(spec.name, spec.engine, location, version, spec.languages)
+    return Model(spec.name, spec.engine, location, version, spec.languages, card_of(spec, root))
+
+
+def card_of(spec: ModelSpec, root: Path) -> Path | None:
+    """The file of a model's card, None if it has none. Raises `ModelError` when it is not there."""
+    if spec.card is None:
+        return None
+    card = (root / spec.card).resolve()
+    if not card.is_file():
+        raise ModelError(f"model {spec.name}: no card {card}; mend `card:`, domain/cards has examples")
+    return card
 
 
 def digest(directory: Path) -> str:

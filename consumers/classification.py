@@ -3,7 +3,8 @@
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
 windows of several turns, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
-the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`.
+the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Where the group has a
+checkpoint of its own, its labels take the place of the heads' in a call that is about a case.
 
 Every revision is judged anew, and says which labels are others than in the judgement published before, and which turns
 moved them. That judgement is what the group remembers of a call.
@@ -13,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -22,10 +24,14 @@ from callbus.consumer import CallResult, CallSlice, Model, Outcome, Settings
 from callbus.errors import ModelError
 from consumers import heads as trained
 from consumers.case import CaseHeads, View
+from consumers.checkpoints import HEADS, apart, signed
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Table, Vectors
 from consumers.revisions import label_changes, newest, of_document
 from schemas.records import Alternative, CallDocument, Classification, Judgement, Turn
+
+if TYPE_CHECKING:
+    from consumers.checkpoints.case import CaseCheckpoint, Seen
 
 STAGE = "classification"
 UNDETERMINED = "undetermined"
@@ -86,6 +92,7 @@ class Classifier:
     heads: CaseHeads
     model: Model
     options: Options
+    checkpoint: "CaseCheckpoint | None" = None  # judges instead of the heads, where the group has one
 
     def advance(self, slices: Sequence[Slice]) -> Sequence[Result]:
         """At most one classification per slice, with what changed since the call's state."""
@@ -99,9 +106,11 @@ class Classifier:
 
     def _judged(self, events: Sequence[CallDocument]) -> list[Classification | None]:
         current = newest(events)
-        said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
+        read = [event for event, wanted in zip(events, current, strict=True) if wanted]
+        said = self._read(read)
+        seen = self.checkpoint.read([event for event in read if self._begun(event)]) if self.checkpoint else {}
         return [
-            self._classify(event, said[event.event_id]) if wanted else None
+            self._classify(event, said[event.event_id], seen.get(event.event_id)) if wanted else None
             for event, wanted in zip(events, current, strict=True)
         ]
 
@@ -121,8 +130,13 @@ class Classifier:
             said[document_id].append(Said(turn.utterance_id, turn.speaker == "agent", text, vector, matter))
         return said
 
-    def _classify(self, document: CallDocument, said: Sequence[Said]) -> Classification:
+    def _classify(self, document: CallDocument, said: Sequence[Said], seen: "Seen | None") -> Classification:
         main, sub, priority, intervention = self._judge(said) if self._begun(document) else (_unclear(),) * 4
+        if seen is not None and main.label != UNDETERMINED:
+            main, sub, priority, intervention = (
+                _judgement(*other) if (other := seen.judged(head)) else own
+                for head, own in zip(HEADS, (main, sub, priority, intervention), strict=True)
+            )
         if document.complete and main.label == UNDETERMINED:
             priority, intervention = (
                 _unclear(self.options.unclear_priority),
@@ -267,6 +281,7 @@ def load(settings: Settings) -> Classifier:
     Raises `ModelError` if the taxonomy has a label without a head, or the other way round.
     """
     options = Options.model_validate(settings.options)
+    settings, judging = apart(settings)
     shared = encoder(settings)
     heads = CaseHeads(trained.load(settings.root / options.heads, shared))
     _compare(heads, settings.root / options.taxonomy, settings.root / options.heads)
@@ -276,7 +291,12 @@ def load(settings: Settings) -> Classifier:
     ):
         if label not in (UNDETERMINED, *known):
             raise ModelError(f"a call without a case can't be {label!r}: say {', '.join(known)} or {UNDETERMINED}")
-    return Classifier(shared, heads, settings.model, options)
+    checkpoint = None
+    if judging:
+        from consumers.checkpoints.case import CaseCheckpoint  # torch and transformers
+
+        checkpoint = CaseCheckpoint(judging, settings.device, heads)
+    return Classifier(shared, heads, signed(settings.model, judging), options, checkpoint)
 
 
 def _compare(heads: CaseHeads, taxonomy: Path, folder: Path) -> None:

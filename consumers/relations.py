@@ -60,7 +60,8 @@ class Relations:
     harm: _Harm | None = None
 
     @cached_property
-    def _spoken_of(self) -> Mapping[str, re.Pattern[str]]:
+    def mentions(self) -> Mapping[str, re.Pattern[str]]:
+        """What speaks of each role."""
         return {role: re.compile(rf"\b{_any(words)}\b(?!-)", re.IGNORECASE) for role, words in self.words.items()}
 
     @cached_property
@@ -77,7 +78,7 @@ class Relations:
 
     def spoken_of(self, sentence: str) -> list[str]:
         """The roles that a sentence speaks of."""
-        return [role for role, words in self._spoken_of.items() if words.search(sentence)]
+        return [role for role, words in self.mentions.items() if words.search(sentence)]
 
     def does_harm(self, role: str, sentence: str) -> bool:
         """Whether the sentence says that somebody of the role does harm to a person."""

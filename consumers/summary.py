@@ -4,12 +4,16 @@ Extractive: every sentence was said so, and names its turn; nothing is written a
 redacted text is read, and people appear as roles. Of what the caller says of the matter, the sentences nearest to the
 whole of it are taken, each new beside those before it (maximal marginal relevance, Carbonell and Goldstein 1998); of
 what the counsellor says, those that announce something.
+
+Where the group has a sequence-to-sequence checkpoint, the sentences that it writes take the place of a part's, but only
+those that the call supports; each names the turn that supports it best.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,11 +21,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from callbus.consumer import Model, Outcome, Settings
 from consumers import heads as trained
 from consumers.case import CaseHeads
+from consumers.checkpoints import apart, signed
 from consumers.encoder import Encoder, encoder, sentences
 from consumers.heads import Vectors
 from consumers.relations import Relations, is_a_minor, read_relations
 from consumers.revisions import newest, of_document
 from schemas.records import CallDocument, CallSummary, Part, Speaker, SummaryPerson, SummarySentence, Turn
+
+if TYPE_CHECKING:
+    from consumers.checkpoints.abstracts import Abstracts
 
 STAGE = "summary"
 HAPPENED, PROMISED = "happened", "promised"
@@ -73,24 +81,49 @@ class Summarizer:
     heads: CaseHeads
     model: Model
     relations: Relations
+    abstracts: "Abstracts | None" = None  # writes sentences, where the group has a checkpoint that does
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its summary, or nothing if the batch holds a newer one of its call."""
         current = newest(events)
-        said = self._read([event for event, wanted in zip(events, current, strict=True) if wanted])
+        read = [event for event, wanted in zip(events, current, strict=True) if wanted]
+        said = self._read(read)
+        drafts = self.abstracts.write(read) if self.abstracts else {}
         return [
-            (self._summarize(event, said.get(event.event_id, ())),) if wanted else ()
+            (self._summarize(event, said.get(event.event_id, ()), drafts.get(event.event_id, ())),) if wanted else ()
             for event, wanted in zip(events, current, strict=True)
         ]
 
-    def _summarize(self, document: CallDocument, said: Sequence[Said]) -> CallSummary:
+    def _summarize(self, document: CallDocument, said: Sequence[Said], draft: Sequence[str]) -> CallSummary:
         told = [one for one in said if not one.by_agent and one.score >= _CONTENT]
         promised = [one for one in said if one.by_agent and one.score >= _ANNOUNCED]
+        written = self._written(document, [*told, *promised], draft)
         return CallSummary(
             **of_document(document, STAGE, self.model, self.heads.heads.version),
-            sentences=(*_part(HAPPENED, told), *_part(PROMISED, promised)),
+            sentences=(
+                *(_best(HAPPENED, written) or _part(HAPPENED, told)),
+                *(_best(PROMISED, written) or _part(PROMISED, promised)),
+            ),
             people=tuple(self._people(document, told)),
         )
+
+    def _written(self, document: CallDocument, said: Sequence[Said], draft: Sequence[str]) -> list[SummarySentence]:
+        """The sentences of a draft that `said` supports, each with the turn that does, and of that speaker's part."""
+        if not draft:
+            return []
+        from consumers.checkpoints.support import CallText, supported
+
+        call = CallText(" ".join(turn.redacted_text for turn in document.turns), self.relations.mentions)
+        return [
+            SummarySentence(
+                part=PROMISED if said[one.by].by_agent else HAPPENED,
+                text=one.text,
+                utterance_id=said[one.by].turn.utterance_id,
+                due=said[one.by].due if said[one.by].by_agent else "",
+                score=round(min(1.0, one.score), 3),
+            )
+            for one in supported(draft, call, said, self.encoder)
+        ]
 
     def _read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:
         """The sentences of every document by its event_id, embedded all at once."""
@@ -155,6 +188,13 @@ def _part(part: str, said: Sequence[Said]) -> Iterator[SummarySentence]:
         )
 
 
+def _best(part: str, written: Sequence[SummarySentence]) -> list[SummarySentence]:
+    """The best supported of a part's written sentences, in their order."""
+    of_part = [one for one in written if one.part == part]
+    best = sorted(of_part, key=lambda one: -one.score)[:_SENTENCES]
+    return [one for one in of_part if one in best]
+
+
 def _chosen(said: Sequence[Said]) -> list[Said]:
     if not said:
         return []
@@ -177,6 +217,13 @@ def _unit(vector: Vectors) -> Vectors:
 def load(settings: Settings) -> Summarizer:
     """The encoder, heads that fit it, and the roles. Raises `ModelError` if one of them can't be used."""
     options = Options.model_validate(settings.options)
+    settings, writing = apart(settings)
     shared = encoder(settings)
     heads = CaseHeads(trained.load(settings.root / options.heads, shared))
-    return Summarizer(shared, heads, settings.model, read_relations(settings.root / options.relations))
+    abstracts = None
+    if writing:
+        from consumers.checkpoints.abstracts import Abstracts  # torch and transformers
+
+        abstracts = Abstracts(writing, settings.device)
+    relations = read_relations(settings.root / options.relations)
+    return Summarizer(shared, heads, signed(settings.model, writing), relations, abstracts)

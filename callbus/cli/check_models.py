@@ -9,7 +9,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from callbus.inventory import Inventoried
 
-COLUMNS = ("model", "found", "version", "licence", "size", "memory", "engine", "source", "groups")
+COLUMNS = ("model", "found", "version", "licence", "size", "memory", "engine", "architecture", "source", "groups")
 
 
 def table(entries: "Sequence[Inventoried]") -> Table:
@@ -27,6 +27,7 @@ def table(entries: "Sequence[Inventoried]") -> Table:
                     size(entry.size_bytes),
                     f"about {size(entry.memory_bytes)}" if entry.memory_bytes is not None else "-",
                     entry.engine,
+                    entry.architecture or "-",
                     entry.source,
                     ", ".join(entry.groups) or "none",
                 ),

@@ -78,9 +78,9 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
         case CallInsight():
             return _insight(record)
         case RestrictedInsight():
-            told = (f"{one.label} {one.text}" for one in record.particulars)
+            particulars = (f"{one.label} {one.text}" for one in record.particulars)
             said = (f"“{quote.text}”" for quote in record.quotes)
-            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*told, *said))}"
+            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*particulars, *said))}"
         case RestrictedState():
             return f"{len(record.turns)} turns, insight of revision {record.revision}"
         case DeadLetter():

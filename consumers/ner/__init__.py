@@ -7,6 +7,7 @@ the group remembers (`RedactionState`) until the call ends; if silence ended it,
 A call that is heard again is one call: who had a placeholder in the first hearing keeps it in the second, and only the
 end of the last hearing lets it be forgotten.
 Utterances of one call that come together also learn from the later of them.
+A fine-tuned token classification, where the group has one, is a fourth reader: what any of them would hide is hidden.
 
 Rather too much is masked than too little: a run of digits that nothing recognises, a dictated fragment of a number, an
 unknown word with a capital are all masked.
@@ -23,6 +24,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from callbus.consumer import CallResult, CallSlice, Settings
 from callbus.errors import Reject, TopologyError
 from callbus.ids import event_id
+from consumers.checkpoints import apart, signed
+from consumers.ner import caution
 from consumers.ner.cues import NAME_AGAIN
 from consumers.ner.expecting import answers, default_number, expected_after
 from consumers.ner.gazetteer import Gazetteer
@@ -34,6 +37,7 @@ from schemas.records import Entity, Provenance, RedactionState, Translation, Utt
 
 if TYPE_CHECKING:
     from consumers.ner.analysis import Analysis
+    from consumers.ner.tokens import TokenFinder
 
 _FOUND = ("NAME", "LOCATION", "LANDMARK", "ORGANIZATION", "AGE", "DATE", "PHONE_NUMBER", "ID_NUMBER", "EMAIL")
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
@@ -66,12 +70,21 @@ class _Labels(BaseModel):
 def load(settings: Settings) -> "Ner":
     """Load the models and word lists (2 s, and 3 s more if nothing in the process has imported torch yet)."""
     options = Options.model_validate(settings.options)
-    personal = _personal(settings.root / options.entities)
+    labels = _labels(settings.root / options.entities)
+    settings, judging = apart(settings)
     gazetteer = Gazetteer.read(settings.root / options.gazetteer)
 
     from consumers.ner.analysis import Analysis  # spaCy and Presidio
 
-    ner = Ner(settings, Analysis(settings.model.location, gazetteer, options.phone_regions), gazetteer, personal)
+    tokens = None
+    if judging:
+        from consumers.ner.tokens import TokenFinder
+
+        tokens = TokenFinder(judging, settings.device, labels)
+    settings = replace(settings, models=(signed(settings.model, judging),))
+    personal = frozenset(label for label, is_personal in labels.items() if is_personal)
+    analysis = Analysis(settings.model.location, gazetteer, options.phone_regions)
+    ner = Ner(settings, analysis, gazetteer, personal, tokens)
     ner.warm_up()
     return ner
 
@@ -90,12 +103,18 @@ class Ner:
     """The group `ner`: `Translation`s in, `UtteranceEntities` out, one for one."""
 
     def __init__(
-        self, settings: Settings, analysis: "Analysis", gazetteer: Gazetteer, personal: frozenset[str]
+        self,
+        settings: Settings,
+        analysis: "Analysis",
+        gazetteer: Gazetteer,
+        personal: frozenset[str],
+        tokens: "TokenFinder | None" = None,
     ) -> None:
         self._settings = settings
         self._analysis = analysis
         self._gazetteer = gazetteer
         self._personal = personal
+        self._tokens = tokens
 
     def warm_up(self) -> None:
         """Pay for what the libraries put off until their first text (numbering plans, patterns)."""
@@ -106,10 +125,19 @@ class Ner:
     ) -> list[CallResult[Translation, RedactionState]]:
         """The utterances of each call with their particulars; all calls in one pass of the model."""
         drafts = [list(_drafts(call)) for call in slices]
-        found = iter(self._analysis.find(draft.reading.text for call in drafts for draft in call))
+        found = iter(self._find([draft.reading.text for call in drafts for draft in call]))
         return [
             self._redacted(call, ready, [next(found) for _ in ready])
             for call, ready in zip(slices, drafts, strict=True)
+        ]
+
+    def _find(self, texts: Sequence[str]) -> list[tuple[list[Word], list[Span]]]:
+        found = self._analysis.find(texts)
+        if self._tokens is None:
+            return found
+        return [
+            (words, [*spans, *caution.added(more, words, self._gazetteer, self._personal)])
+            for (words, spans), more in zip(found, self._tokens.find(texts), strict=True)
         ]
 
     def _redacted(
@@ -132,7 +160,7 @@ class Ner:
             if span.start <= word.start < span.end
         }
         events = [
-            self._event(draft, [*spans, *_again(words, names, self._gazetteer)], register)
+            self._event(draft, words, [*spans, *_again(words, names, self._gazetteer)], register)
             for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
         ]
         before = call.state or RedactionState(call_id=call.call_id, placeholders=(), expecting=())
@@ -145,12 +173,15 @@ class Ner:
             rejected=[(event, _too_long(event)) for event in call.events if len(event.text) > _LONGEST_TEXT],
         )
 
-    def _event(self, draft: _Draft, finds: Sequence[Span], register: Register) -> UtteranceEntities:
+    def _event(
+        self, draft: _Draft, words: Sequence[Word], finds: Sequence[Span], register: Register
+    ) -> UtteranceEntities:
         event, reading = draft.event, draft.reading
         entities = []
         redacted: list[str] = []
         position = 0
-        for span in resolve(finds, reading, default_number(reading, draft.expecting)):
+        kept = resolve(finds, reading, default_number(reading, draft.expecting))
+        for span in caution.hidden(kept, finds, words, self._personal):
             start, end = reading.origin(span.start, span.end)
             personal = span.label in self._personal
             placeholder = register.placeholder(span.label, reading.text[span.start : span.end]) if personal else ""
@@ -234,8 +265,8 @@ def _again(words: Sequence[Word], names: frozenset[str] | set[str], gazetteer: G
             yield Span(word.start, word.end, "NAME", NAME_AGAIN)
 
 
-def _personal(path: Path) -> frozenset[str]:
-    """The labels of personal data in domain/entities.yaml, which must have every label found here."""
+def _labels(path: Path) -> dict[str, bool]:
+    """The labels of domain/entities.yaml, which must have every label found here, and whether each is personal data."""
     try:
         labels = _Labels.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).labels
     except (OSError, yaml.YAMLError, ValidationError) as error:
@@ -244,4 +275,4 @@ def _personal(path: Path) -> frozenset[str]:
         ) from error
     if missing := [label for label in _FOUND if label not in labels]:
         raise TopologyError(f"{path}:1: label {missing[0]} is missing; say under `labels:` whether it is personal data")
-    return frozenset(label for label, entry in labels.items() if entry.pii)
+    return {label: entry.pii for label, entry in labels.items()}

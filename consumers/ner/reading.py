@@ -30,7 +30,7 @@ _UNITS = frozenset((
 # fmt: on
 _LETTERED = 4  # digits; with fewer a letter beside them is none of theirs
 _LETTERS = frozenset("bcdefghjklmnpqrstuvwxyz")  # without those that are words
-_SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
+SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
 _SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)
     **dict.fromkeys(("zero", "oh", "o", "nought", "naught", "ought"), ("0", "word")),
     **{word: (str(n), "word") for n, word in enumerate(_ONES, 1)},
@@ -235,7 +235,7 @@ def _trimmed(run: _Run) -> Iterator[_Run]:
 
 def _is_number(run: _Run, text: str, dictating: bool, *, begun: bool) -> bool:
     """`begun`: a number was asked for, or a piece of one was said before in this utterance."""
-    if _is_quantity(run, text, begun) or (not dictating and run.digits in _SHORT_CODES):
+    if _is_quantity(run, text, begun) or (not dictating and run.digits in SHORT_CODES):
         return False
     said, first = len(run.digits), run.pieces[0]
     if said >= 5 or (said >= 3 and (run.spoken or first.kind == "plus")):

@@ -50,6 +50,7 @@ class Span:
     end: int
     label: str
     score: float
+    certain: bool = False  # hidden if it is personal, whatever else is found there (`caution.py`)
 
 
 def split(text: str, grammar: Grammar) -> list[Word]:

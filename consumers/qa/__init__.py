@@ -8,12 +8,14 @@ they stand. While the call goes on, what may still come is `not_applicable` and 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from callbus.consumer import Model, Outcome, Settings
 from callbus.errors import ModelError
 from consumers import heads as trained
+from consumers.checkpoints import apart, signed
 from consumers.encoder import Encoder, encoder
 from consumers.heads import Heads
 from consumers.qa.judges import judge
@@ -21,6 +23,9 @@ from consumers.qa.rubric import Consults, Rubric, Shown, Sound, read_rubric
 from consumers.qa.speech import Speech, read
 from consumers.revisions import newest, of_document
 from schemas.records import CallDocument, Criterion, HeadScore, QaEvaluation
+
+if TYPE_CHECKING:
+    from consumers.qa.checkpoint import Heard, QaCheckpoint
 
 STAGE = "qa"
 
@@ -42,16 +47,21 @@ class Qa:
     heads: Heads
     model: Model
     rubric: Rubric
+    checkpoint: "QaCheckpoint | None" = None  # judges what is about meaning, where the group has one
 
     def handle(self, events: Sequence[CallDocument]) -> Sequence[Outcome]:
         """One outcome per document: its evaluation, or nothing if the batch holds a newer one of its call."""
         current = [event for event, wanted in zip(events, newest(events), strict=True) if wanted]
         speeches = {speech.document.event_id: speech for speech in read(current, self.rubric, self.heads, self.encoder)}
-        return [(self._evaluate(speeches[event.event_id]),) if event.event_id in speeches else () for event in events]
+        heard = self.checkpoint.read([*speeches.values()]) if self.checkpoint else {}
+        return [
+            (self._evaluate(speeches[event.event_id], heard.get(event.event_id)),) if event.event_id in speeches else ()
+            for event in events
+        ]
 
-    def _evaluate(self, speech: Speech) -> QaEvaluation:
+    def _evaluate(self, speech: Speech, heard: "Heard | None") -> QaEvaluation:
         criteria = tuple(
-            self._criterion(head, name, speech) for head, names in self.rubric.heads.items() for name in names
+            self._criterion(head, name, speech, heard) for head, names in self.rubric.heads.items() for name in names
         )
         heads = tuple(HeadScore(head=head, score=passed(head, criteria)) for head in self.rubric.heads)
         applicable = [head.score for head in heads if head.score is not None]
@@ -65,8 +75,8 @@ class Qa:
             grade="" if overall is None else self.rubric.grade(overall),
         )
 
-    def _criterion(self, head: str, name: str, speech: Speech) -> Criterion:
-        finding = judge(name, self.rubric, speech)
+    def _criterion(self, head: str, name: str, speech: Speech, heard: "Heard | None") -> Criterion:
+        finding = judge(name, self.rubric, speech, heard.revise if heard else None)
         if finding.score is None:
             return Criterion(head=head, name=name, verdict="not_applicable", evidence=(), reason=finding.reason)
         return Criterion(
@@ -92,6 +102,7 @@ def load(settings: Settings) -> Qa:
     """
     options = Options.model_validate(settings.options)
     rubric = read_rubric(settings.root / options.rubric)
+    settings, judging = apart(settings)
     shared = encoder(settings)
     heads = trained.load(settings.root / options.heads, shared)
     for criteria in rubric.heads.values():
@@ -104,4 +115,9 @@ def load(settings: Settings) -> Qa:
                     f"{options.rubric}: {criterion!r} is judged by meaning, but domain/corpus/counsellors.yaml has no "
                     "examples of it; add some and run `python -m consumers.heads train`"
                 )
-    return Qa(shared, heads, settings.model, rubric)
+    checkpoint = None
+    if judging:
+        from consumers.qa.checkpoint import QaCheckpoint  # torch and transformers
+
+        checkpoint = QaCheckpoint(judging, settings.device, rubric)
+    return Qa(shared, heads, signed(settings.model, judging), rubric, checkpoint)

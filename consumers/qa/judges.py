@@ -1,6 +1,6 @@
 """One judge per way of judging: from a call's speech to a score, its evidence, and the reason in a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from consumers.qa import measures
@@ -24,11 +24,16 @@ class Finding:
     reason: str
 
 
-def judge(criterion: str, rubric: Rubric, speech: Speech) -> Finding:
-    """The finding on one criterion."""
+Revise = Callable[[str, Judge, Finding], Finding]
+
+
+def judge(criterion: str, rubric: Rubric, speech: Speech, revise: Revise | None = None) -> Finding:
+    """The finding on one criterion; `revise` may put another in the place of what the heads found."""
     if not speech.agent:
         return Finding(None, (), "the counsellor has not said anything")
     finding = _judge(criterion, rubric.judge(criterion), rubric, speech)
+    if revise is not None and finding.score is not None:
+        finding = revise(criterion, rubric.judge(criterion), finding)
     if speech.document.complete or finding.score is None:
         return finding
     return _so_far(finding, finding.score >= rubric.threshold, rubric.judge(criterion), speech)

@@ -11,7 +11,8 @@ from callbus.consumer import Model
 from callbus.errors import ModelError
 from callbus.fitting import fitting
 from callbus.worker.halving import Room
-from consumers.translation.tokens import Tokens, source_of
+from consumers.checkpoints.loading import device_of, placed, precision, source_of
+from consumers.translation.tokens import Tokens
 from consumers.translation.windows import windows
 
 BATCH = 32
@@ -36,13 +37,11 @@ class Seq2Seq:
 
         logging.disable_progress_bar()
         self._torch = torch
-        self._device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self._device = device_of(device)
         self._tokens = Tokens(model)
         try:
             loaded: Any = AutoModelForSeq2SeqLM.from_pretrained(model.location, **source_of(model))
-            # A checkpoint saved in half precision is made whole again on a CPU, which is slow with halves.
-            whole = loaded.half() if self.half else loaded.float()
-            self._model: Any = whole.to(self._device).eval()
+            self._model: Any = placed(loaded, self._device)
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"model {model.name}: no translation model can be loaded from {model.location} on {device} ({error}); "
@@ -55,8 +54,8 @@ class Seq2Seq:
 
     @property
     def half(self) -> bool:
-        """Whether it computes in half precision: on CUDA alone."""
-        return self._device.startswith("cuda")
+        """Whether it computes in half precision."""
+        return precision(self._device) != "float32"
 
     def __call__(self, sentences: Sequence[str]) -> list[str]:
         """Each sentence's translation, in order."""

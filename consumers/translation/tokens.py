@@ -1,11 +1,11 @@
 """A translation model's tokenizer, with its two languages set: text to tokens and back."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from callbus.consumer import Model
 from callbus.errors import ModelError
+from consumers.checkpoints.loading import source_of
 from consumers.translation.languages import token_of
 
 _MOST_TOKENS = 512  # of a window, where a model says nothing
@@ -52,8 +52,3 @@ class Tokens:
         """The text of a translation."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
         return text.strip()
-
-
-def source_of(model: Model) -> dict[str, Any]:
-    """How `from_pretrained` finds the model: a directory asks nobody."""
-    return {"local_files_only": True} if Path(model.location).is_dir() else {"revision": model.version}

@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 
 from callbus import weights
 from callbus.cli.check_models import COLUMNS
+from callbus.errors import ModelError
 from callbus.inventory import license_of, memory_bytes, take
 from callbus.topology import load, loading
 from tests.cli import callbus
@@ -126,6 +127,25 @@ def test_the_shown_table(tmp_path: Path, cache: Path, avro: None) -> None:
     assert line.split()[:4] == ["its", "yes", COMMIT, "cc-by-4.0"]
     assert "about 6 kB" in line
     assert last == "ok: 1 models are here"
+
+
+def test_a_checkpoint_with_a_card(tmp_path: Path, cache: Path, avro: None) -> None:
+    """Its architecture is what its configuration says; a card that is not there is an error, hub or no hub."""
+    folder = snapshot(cache)
+    (folder / "config.json").write_text('{"architectures": ["DistilBertForTokenClassification"]}')
+    path = graph(tmp_path, f"{{engine: transformers, hub: {HUB}, card: card.yaml}}")
+    (entry,) = take(load(path))
+    assert not entry.found
+    assert entry.problem is not None and entry.problem.startswith("topology.yaml:3: model its: no card ")
+    (tmp_path / "card.yaml").write_text("ours: {}\n")
+    (entry,) = take(load(path))
+    assert (entry.found, entry.card, entry.architecture) == (True, "card.yaml", "DistilBertForTokenClassification")
+    assert load(path).settings("translation").model.card == (tmp_path / "card.yaml").resolve()
+    shown = callbus("check", "--models", "--topology", path)
+    assert "DistilBertForTokenClassification" in shown.stdout
+    (tmp_path / "card.yaml").unlink()
+    with pytest.raises(ModelError, match=r"model its: no card .*card\.yaml; mend `card:`"):
+        load(path).settings("translation")
 
 
 def test_licences_wherever_they_are_stated(tmp_path: Path) -> None:

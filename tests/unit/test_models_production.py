@@ -90,5 +90,13 @@ def test_it_is_sound_and_names_the_published_models(production: Topology) -> Non
         "openchs/sum-flan-t5-base-synthetic-v1",
         "openchs/sw-en-opus-mt-mul-en-v1",
     }
+    judging = {name: spec.card for name, spec in production.models.items() if spec.card}
+    assert judging == {
+        name: f"domain/cards/{spec.hub.rpartition('/')[2]}.yaml"
+        for name, spec in production.models.items()
+        if spec.hub and name in ("ner-helpline", "case-helpline", "qa-helpline", "summary-helpline")
+    }
+    for group, model in {"ner": "ner", "classification": "case", "qa": "qa", "summary": "summary"}.items():
+        assert production.groups[group].models[1:] == (f"{model}-helpline",)
     heard = production.groups["transcription"]
     assert (production.models[heard.models[0]].hub, heard.device) == ("Systran/faster-whisper-large-v3", "cuda")
