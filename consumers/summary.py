@@ -133,6 +133,7 @@ class Summarizer:
                 utterance_id=said[one.by].turn.utterance_id,
                 due=said[one.by].due if said[one.by].by_agent else "",
                 score=round(min(1.0, one.score), 3),
+                quoted=False,
             )
             for one in supported(draft, call, said, self.encoder)
         ]

@@ -69,6 +69,7 @@ def test_what_is_written_stands_only_if_the_call_supports_it(writing: Summarizer
     happened, promised = found.sentences
     assert (happened.utterance_id, promised.utterance_id) == ("call-1", "call-3")
     assert 0.5 <= happened.score <= 1
+    assert not happened.quoted and not promised.quoted
     assert found.provenance.model == "summary-helpline+minilm"
     assert found.provenance.model_version.startswith("1+card.")
 
@@ -86,7 +87,7 @@ def test_without_a_supported_sentence_the_call_is_quoted(writing: Summarizer, su
     assert writing.abstracts is not None and writing.abstracts.write([lost]) == {lost.event_id: [INVENTED]}
     quoted, alone = summary(writing, lost), summary(summarizer, lost)
     assert (quoted.sentences, quoted.people) == (alone.sentences, alone.people)
-    assert said(quoted, HAPPENED) == [OTHER]
+    assert [(one.text, one.quoted) for one in quoted.sentences] == [(OTHER, True)]
 
 
 def test_calls_share_a_batch(writing: Summarizer) -> None:
