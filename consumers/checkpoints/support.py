@@ -161,7 +161,9 @@ def supported(draft: Sequence[str], call: CallText, said: Sequence[Quoted], enco
         best = ranked[0]
         if near[best] < NEAR or bool(_NEGATED.search(sentence)) != bool(_NEGATED.search(said[best].text)):
             continue
-        support = " ".join(said[at].text for at in ranked[:_SUPPORTS] if near[at] >= _ALSO_NEAR)
+        resting = [at for at in ranked[:_SUPPORTS] if near[at] >= _ALSO_NEAR]
+        # "He sleeps outside": who that is stands in the sentence before.
+        support = " ".join(said[each].text for at in resting for each in range(max(0, at - 1), at + 1))
         if any(float(vector @ other) >= _SAME for other in known) or not _rests_on(sentence, support, encoder):
             continue
         kept.append(Supported(sentence, best, near[best]))
@@ -173,7 +175,8 @@ def _rests_on(sentence: str, support: str, encoder: Encoder) -> bool:
     """Whether a sentence says what `support` says in other words: few are new, each near to one that is there."""
     spoken = frozenset(words_of(support))
     telling = [word for word in words_of(sentence) if word not in _SMALL and word not in _REPORT]
-    new = [word for word in telling if not said_in(word, spoken) and word not in _NUMBERS]
+    checked = {*_NUMBERS, *_ALSO}  # against the whole call, before
+    new = [word for word in telling if word not in checked and not said_in(word, spoken)]
     if not telling or len(new) > _MOST_NEW * len(telling):
         return False
     others = sorted(word for word in spoken if word not in _SMALL)
