@@ -137,6 +137,7 @@ def test_a_batch_that_does_not_fit_the_device_is_halved(made: tuple[Path, Any]) 
     """The outcome is as if there had been room, and the size that fits is remembered."""
     judge = loaded(made[0], case_card())
     plain = judge.read(TEXTS)
+    judge = loaded(made[0], case_card())
     run, sizes = judge._reader._run, []
 
     def small(batch: Sequence[Window]) -> list[Any]:
@@ -151,8 +152,26 @@ def test_a_batch_that_does_not_fit_the_device_is_halved(made: tuple[Path, Any]) 
         assert one.mean["main"].tolist() == pytest.approx(other.mean["main"].tolist(), abs=1e-5)
     assert sizes[0] > 2 and max(sizes[-3:]) <= 2
     sizes.clear()
-    judge.read(TEXTS)
+    judge.read([f"{text} Please." for text in TEXTS])
     assert max(sizes) <= 2
+
+
+def test_a_repeated_text_costs_nothing(made: tuple[Path, Any]) -> None:
+    """A call that grows is read anew with every turn, and most of its turns are known."""
+    judge = loaded(made[0], case_card())
+    run, seen = judge._reader._run, []
+
+    def noting(batch: Sequence[Window]) -> list[Any]:
+        seen.extend(batch)
+        return run(batch)
+
+    judge._reader._run = noting  # type: ignore[method-assign]
+    first = judge.read([TEXTS[0], TEXTS[1], TEXTS[0]])
+    assert len(seen) == 2
+    again = judge.read([TEXTS[1], TEXTS[0], "Food!"])
+    assert len(seen) == 3
+    assert first[0] is again[1] and first[1] is again[0]
+    assert first[0] is first[2]
 
 
 def test_the_encoder_may_have_any_name(tmp_path: Path) -> None:

@@ -74,6 +74,13 @@ def test_what_is_written_stands_only_if_the_call_supports_it(writing: Summarizer
     assert found.provenance.model_version.startswith("1+card.")
 
 
+def test_a_call_that_goes_on_is_quoted(writing: Summarizer) -> None:
+    """Sentences are written once it is over."""
+    running = replace(CALL, complete=False)
+    found = summary(writing, running).sentences
+    assert found and all(one.quoted for one in found)
+
+
 def test_a_promise_is_due_when_its_turn_says(writing: Summarizer) -> None:
     """The day stands in the call's words."""
     due = Entity(label="DATE", text="tomorrow", start=0, end=8, score=0.9, placeholder="")
