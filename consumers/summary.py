@@ -5,8 +5,8 @@ redacted text is read, and people appear as roles. Of what the caller says of th
 whole of it are taken, each new beside those before it (maximal marginal relevance, Carbonell and Goldstein 1998); of
 what the counsellor says, those that announce something.
 
-Where the group has a sequence-to-sequence checkpoint, the sentences that it writes take the place of a part's, but only
-those that the call supports; each names the turn that supports it best.
+Where the group has a sequence-to-sequence checkpoint, the sentences that it writes of a complete call take the place of
+a part's, but only those that the call supports; each names the turn that supports it best.
 """
 
 import re
@@ -88,7 +88,8 @@ class Summarizer:
         current = newest(events)
         read = [event for event, wanted in zip(events, current, strict=True) if wanted]
         said = self._read(read)
-        drafts = self.abstracts.write(read) if self.abstracts else {}
+        # A call that goes on is quoted: to write anew with every turn would cost more than it tells.
+        drafts = self.abstracts.write([event for event in read if event.complete]) if self.abstracts else {}
         return [
             (self._summarize(event, said.get(event.event_id, ()), drafts.get(event.event_id, ())),) if wanted else ()
             for event, wanted in zip(events, current, strict=True)
@@ -121,6 +122,7 @@ class Summarizer:
                 utterance_id=said[one.by].turn.utterance_id,
                 due=said[one.by].due if said[one.by].by_agent else "",
                 score=round(min(1.0, one.score), 3),
+                quoted=False,
             )
             for one in supported(draft, call, said, self.encoder)
         ]

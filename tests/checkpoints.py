@@ -1,6 +1,5 @@
 """Tiny checkpoints of the architectures that helplines fine-tune, saved in directories as real ones are."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,21 +113,14 @@ def made_tagger(folder: Path, labels: Mapping[str, str], others: Sequence[str], 
 def made_summarizer(folder: Path, prompt: str, written: Mapping[str, str]) -> None:
     """A T5 that has learnt by heart what to write about each of these texts."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import T5Config, T5ForConditionalGeneration, T5TokenizerFast
 
     torch.manual_seed(11)
-    trained = Tokenizer(models.Unigram())
-    trained.pre_tokenizer = pre_tokenizers.Metaspace()
-    corpus = [text for pair in written.items() for text in pair] + [prompt]
-    special = ["<pad>", "</s>", "<unk>"]
-    trained.train_from_iterator(
-        corpus,
-        trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token=special[-1], show_progress=False),
-    )
-    tokenizer = T5TokenizerFast(
-        [(piece, score) for piece, score in json.loads(trained.to_str())["model"]["vocab"]], extra_ids=0
-    )
+    words = dict.fromkeys(word for pair in written.items() for text in (prompt, *pair) for word in text.split())
+    letters = dict.fromkeys([*LETTERS, *LETTERS.upper(), ":", "\u2581"])
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    pieces += [(f"\u2581{word}", -2.0) for word in words] + [(letter, -9.0) for letter in letters]
+    tokenizer = T5TokenizerFast(pieces, extra_ids=0)
     tokenizer.save_pretrained(folder)
     config = T5Config(
         vocab_size=len(tokenizer),
@@ -150,7 +142,7 @@ def made_summarizer(folder: Path, prompt: str, written: Mapping[str, str]) -> No
     for _ in range(400):
         optimizer.zero_grad()
         loss = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=wanted).loss
-        if float(loss) < 0.005:
+        if float(loss.detach()) < 0.005:
             break
         loss.backward()
         optimizer.step()

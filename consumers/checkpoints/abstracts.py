@@ -19,6 +19,7 @@ from schemas.records import CallDocument
 
 BATCH = 8
 _REPEATED_WORDS = 3  # in a row that it may not write twice: small models loop
+_SEAMS = 4  # tokens more that a part may have between a prompt and the mark of its end than it has in its text
 _ENDS = (".", "!", "?", '."', '."')
 
 
@@ -39,7 +40,7 @@ class Abstracts:
         self._tokenizer = tokenizer_of(model)
         prompt = len(self._tokenizer(self._card.prompt, add_special_tokens=False)["input_ids"])
         stated = int(getattr(self._model.config, "max_position_embeddings", 0) or self._card.window)
-        window = min(self._card.window, stated) - prompt
+        window = min(self._card.window, stated) - prompt - _SEAMS
         self._cutter = Cutter(model, self._tokenizer, window, self._card.overlap)
         self._room = Room()
 

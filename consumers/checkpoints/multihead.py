@@ -5,6 +5,7 @@ another shape is an error: an encoder that was left at random would judge childr
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from callbus.consumer import Model
 from callbus.errors import ModelError
 from consumers.checkpoints.card import Head, HeadsCard, mapped
 from consumers.checkpoints.loading import device_of, directory_of, placed, tokenizer_of, weights_in
-from consumers.checkpoints.reader import Cutter, Reader
+from consumers.checkpoints.reader import Cutter, Read, Reader
 from consumers.checkpoints.windows import Table, averaged
 
+_REMEMBERED = 4096  # texts: a growing call only pays for its new turns
 _NOT_NEEDED = "pooler."  # of a BERT; the heads stand on the first token itself
 
 
@@ -72,17 +74,25 @@ class MultiHead:
         window = min(card.window, int(getattr(encoder.config, "max_position_embeddings", 0) or card.window))
         cutter = Cutter(model, tokenizer_of(model, directory), window, card.overlap)
         self._reader = Reader(cutter, self.device, forward)
+        self._known: OrderedDict[str, Logits | None] = OrderedDict()
 
     def read(self, texts: Sequence[str]) -> list[Logits | None]:
-        """Each text's logits; None for one without a token."""
-        found: list[Logits | None] = []
-        for read in self._reader.read(texts):
-            if not read.windows:
-                found.append(None)
-                continue
-            mean = averaged(read.windows, read.values)
-            found.append(Logits([self._by_head(row) for row in read.values], self._by_head(mean)))
+        """Each text's logits; None for one without a token. A repeated text costs nothing."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        fresh = dict(zip(new, map(self._logits, self._reader.read(new)), strict=True))
+        found = [fresh[text] if text in fresh else self._known[text] for text in texts]
+        for text, logits in zip(texts, found, strict=True):
+            self._known[text] = logits
+            self._known.move_to_end(text)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
         return found
+
+    def _logits(self, read: Read) -> Logits | None:
+        if not read.windows:
+            return None
+        mean = averaged(read.windows, read.values)
+        return Logits([self._by_head(row) for row in read.values], self._by_head(mean))
 
     def _by_head(self, row: Table) -> dict[str, Table]:
         parts: dict[str, Table] = {}

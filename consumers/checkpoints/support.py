@@ -6,7 +6,7 @@ was said, or say what was denied. None of that can see who did what to whom.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,9 +16,11 @@ from consumers.encoder import Encoder
 from consumers.heads import Vectors
 
 NEAR = 0.5  # cosine of a sentence with what supports it
-_NEAR_WORD = 0.45  # of a word that nobody said with one that somebody said
+_NEAR_WORD = 0.55  # of a word that nobody said with one that somebody said
 _MOST_NEW = 1 / 3  # of a sentence's words that say something
 _FEWEST_WORDS = 4
+_SUPPORTS = 3  # sentences that one may rest on
+_ALSO_NEAR = 0.4  # cosine of the second and third of them
 _SAME = 0.9  # cosine from which two sentences say the same
 
 _PLACEHOLDER = re.compile(r"\[[A-Z_]+_\d+\]")
@@ -125,15 +127,9 @@ class CallText:
     def _has(self, role: str) -> bool:
         return any(each in self.roles and self.roles[each].search(self.text) for each in (role, *_ALSO.get(role, ())))
 
-    def new_words(self, sentence: str) -> tuple[list[str], float]:
-        """The words of a sentence that tell something and that nobody said, and their share of those that tell."""
-        telling = [word for word in words_of(sentence) if word not in _SMALL and word not in _REPORT]
-        new = [word for word in telling if not self.says(word) and word not in _NUMBERS]
-        return new, len(new) / len(telling) if telling else 1.0
-
     def says(self, word: str) -> bool:
         """Whether a word was said, in whatever form."""
-        return word in self.words or any(alike(word, other) for other in self.words)
+        return said_in(word, self.words)
 
     def _is_plain(self, word: str) -> bool:
         word = word.removesuffix("'s").removesuffix("\u2019s")
@@ -161,26 +157,37 @@ def supported(draft: Sequence[str], call: CallText, said: Sequence[Quoted], enco
     known: list[Vectors] = []
     for sentence, vector in zip(drafted, vectors, strict=True):
         near = [float(vector @ one.vector) for one in said]
-        best = max(range(len(said)), key=near.__getitem__)
+        ranked = sorted(range(len(said)), key=lambda at: -near[at])
+        best = ranked[0]
         if near[best] < NEAR or bool(_NEGATED.search(sentence)) != bool(_NEGATED.search(said[best].text)):
             continue
-        if any(float(vector @ other) >= _SAME for other in known) or not _in_other_words(sentence, call, encoder):
+        resting = [at for at in ranked[:_SUPPORTS] if near[at] >= _ALSO_NEAR]
+        # "He sleeps outside": who that is stands in the sentence before.
+        support = " ".join(said[each].text for at in resting for each in range(max(0, at - 1), at + 1))
+        if any(float(vector @ other) >= _SAME for other in known) or not _rests_on(sentence, support, encoder):
             continue
         kept.append(Supported(sentence, best, near[best]))
         known.append(vector)
     return kept
 
 
-def _in_other_words(sentence: str, call: CallText, encoder: Encoder) -> bool:
-    """Whether what nobody said in so many words was said in others: few new words, each near to one that was said."""
-    new, share = call.new_words(sentence)
-    if share > _MOST_NEW:
+def _rests_on(sentence: str, support: str, encoder: Encoder) -> bool:
+    """Whether a sentence says what `support` says in other words: few are new, each near to one that is there."""
+    spoken = frozenset(words_of(support))
+    telling = [word for word in words_of(sentence) if word not in _SMALL and word not in _REPORT]
+    checked = {*_NUMBERS, *_ALSO}  # against the whole call, before
+    new = [word for word in telling if word not in checked and not said_in(word, spoken)]
+    if not telling or len(new) > _MOST_NEW * len(telling):
         return False
-    if not new:
-        return True
-    spoken = sorted(word for word in call.words if word not in _SMALL)
-    nearest = (encoder.embed(new) @ encoder.embed(spoken).T).max(axis=1)
-    return bool((nearest >= _NEAR_WORD).all())
+    others = sorted(word for word in spoken if word not in _SMALL)
+    if not new or not others:
+        return not new
+    return bool((encoder.embed(new) @ encoder.embed(others).T).max(axis=1).min() >= _NEAR_WORD)
+
+
+def said_in(word: str, spoken: Collection[str]) -> bool:
+    """Whether a word is among those that were spoken, in whatever form."""
+    return word in spoken or any(alike(word, other) for other in spoken)
 
 
 def words_of(text: str) -> list[str]:

@@ -61,13 +61,14 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummarySentence:
-    """A sentence of a call's summary, as it was said, without personal particulars."""
+    """A sentence of a call's summary, without personal particulars."""
 
     part: str
     text: str
     utterance_id: str
     due: str = ""
     score: float
+    quoted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class SummaryPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSummary:
-    """What a call comes to in its own sentences: what happened, who is concerned, what was promised. Redacted."""
+    """What a call comes to, in its own sentences or in checked ones: events, people, promises. Redacted."""
 
     event_id: str
     call_id: str

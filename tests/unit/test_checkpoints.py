@@ -1,4 +1,4 @@
-"""What checkpoints that judge by themselves share: windows, loading, heads over one encoder, cards."""
+"""What checkpoints that judge by themselves share: windows, loading, heads over one encoder."""
 
 import json
 from collections.abc import Sequence
@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbus.consumer import Model, Settings
 from callbus.errors import ModelError
-from consumers.checkpoints import apart, signed
-from consumers.checkpoints.card import HeadsCard, SummaryCard, TokensCard, mapped, read_card
+from consumers.checkpoints.card import HeadsCard, read_card
 from consumers.checkpoints.loading import device_of, precision, whole
 from consumers.checkpoints.multihead import MultiHead
 from consumers.checkpoints.windows import Window, averaged, cut, merged
@@ -139,6 +137,7 @@ def test_a_batch_that_does_not_fit_the_device_is_halved(made: tuple[Path, Any]) 
     """The outcome is as if there had been room, and the size that fits is remembered."""
     judge = loaded(made[0], case_card())
     plain = judge.read(TEXTS)
+    judge = loaded(made[0], case_card())
     run, sizes = judge._reader._run, []
 
     def small(batch: Sequence[Window]) -> list[Any]:
@@ -153,8 +152,26 @@ def test_a_batch_that_does_not_fit_the_device_is_halved(made: tuple[Path, Any]) 
         assert one.mean["main"].tolist() == pytest.approx(other.mean["main"].tolist(), abs=1e-5)
     assert sizes[0] > 2 and max(sizes[-3:]) <= 2
     sizes.clear()
-    judge.read(TEXTS)
+    judge.read([f"{text} Please." for text in TEXTS])
     assert max(sizes) <= 2
+
+
+def test_a_repeated_text_costs_nothing(made: tuple[Path, Any]) -> None:
+    """A call that grows is read anew with every turn, and most of its turns are known."""
+    judge = loaded(made[0], case_card())
+    run, seen = judge._reader._run, []
+
+    def noting(batch: Sequence[Window]) -> list[Any]:
+        seen.extend(batch)
+        return run(batch)
+
+    judge._reader._run = noting  # type: ignore[method-assign]
+    first = judge.read([TEXTS[0], TEXTS[1], TEXTS[0]])
+    assert len(seen) == 2
+    again = judge.read([TEXTS[1], TEXTS[0], "Food!"])
+    assert len(seen) == 3
+    assert first[0] is again[1] and first[1] is again[0]
+    assert first[0] is first[2]
 
 
 def test_the_encoder_may_have_any_name(tmp_path: Path) -> None:
@@ -229,42 +246,3 @@ def test_weights_that_transformers_would_fill_at_random_are_an_error(tmp_path: P
     DistilBertModel(distilbert_config(tokenizer)).save_pretrained(tmp_path / "bare")
     with pytest.raises(ModelError, match=r"has no weights for classifier\.bias and 1 more; it is no token class"):
         whole(its(tmp_path / "bare"), "cpu", AutoModelForTokenClassification, "token classification")
-
-
-# --- cards and the models that have one
-
-
-def test_a_group_has_one_checkpoint_beside_its_plain_model(tmp_path: Path) -> None:
-    """Their names and versions, and the card's digest, sign what the group says."""
-    card = carded(tmp_path / "card.yaml", {"window": 512})
-    plain, judging = Model("minilm", "ctranslate2", "here", "0.1"), its(tmp_path, card, "case")
-    settings = Settings(group="qa", models=(plain, judging))
-    rest, found = apart(settings)
-    assert (rest.models, found) == ((plain,), judging)
-    assert apart(rest) == (rest, None)
-    assert signed(plain, None) is plain
-    named = signed(plain, judging)
-    assert named.name == "case+minilm"
-    assert named.version.startswith("1+card.") and named.version.endswith("+0.1")
-    carded(card, {"window": 256})
-    assert signed(plain, judging).version != named.version
-    with pytest.raises(ModelError, match="group qa: case and other both have a card"):
-        apart(Settings(group="qa", models=(judging, its(tmp_path, card, "other"))))
-
-
-def test_a_card_that_is_wrong_says_where(tmp_path: Path) -> None:
-    """A key too many, a file that is not there, YAML that is none."""
-    with pytest.raises(ModelError, match=r"card\.yaml is wrong at beams: Extra inputs"):
-        read_card(carded(tmp_path / "card.yaml", {"beams": 4}), SummaryCard)
-    with pytest.raises(ModelError, match=r"none\.yaml can't be read"):
-        read_card(tmp_path / "none.yaml", TokensCard)
-    (tmp_path / "torn.yaml").write_text("{")
-    with pytest.raises(ModelError, match=r"torn\.yaml can't be read"):
-        read_card(tmp_path / "torn.yaml", TokensCard)
-
-
-def test_labels_are_mapped_or_left_out_on_purpose() -> None:
-    """`null` is a decision, a missing one is a mistake."""
-    assert mapped(["PER", "MISC"], {"PER": "NAME", "MISC": None}, ["NAME"], "card") == ("NAME", None)
-    with pytest.raises(ModelError, match="card: the model has the label 'LABEL_0'"):
-        mapped(["LABEL_0"], {"PER": "NAME"}, ["NAME"], "card")

@@ -69,8 +69,16 @@ def test_what_is_written_stands_only_if_the_call_supports_it(writing: Summarizer
     happened, promised = found.sentences
     assert (happened.utterance_id, promised.utterance_id) == ("call-1", "call-3")
     assert 0.5 <= happened.score <= 1
+    assert not happened.quoted and not promised.quoted
     assert found.provenance.model == "summary-helpline+minilm"
     assert found.provenance.model_version.startswith("1+card.")
+
+
+def test_a_call_that_goes_on_is_quoted(writing: Summarizer) -> None:
+    """Sentences are written once it is over."""
+    running = replace(CALL, complete=False)
+    found = summary(writing, running).sentences
+    assert found and all(one.quoted for one in found)
 
 
 def test_a_promise_is_due_when_its_turn_says(writing: Summarizer) -> None:
@@ -86,7 +94,7 @@ def test_without_a_supported_sentence_the_call_is_quoted(writing: Summarizer, su
     assert writing.abstracts is not None and writing.abstracts.write([lost]) == {lost.event_id: [INVENTED]}
     quoted, alone = summary(writing, lost), summary(summarizer, lost)
     assert (quoted.sentences, quoted.people) == (alone.sentences, alone.people)
-    assert said(quoted, HAPPENED) == [OTHER]
+    assert [(one.text, one.quoted) for one in quoted.sentences] == [(OTHER, True)]
 
 
 def test_calls_share_a_batch(writing: Summarizer) -> None:
@@ -201,13 +209,17 @@ def test_other_words_for_what_was_said_may_stand(summarizer: Summarizer) -> None
 
 
 def test_what_nobody_said_may_not(summarizer: Summarizer) -> None:
-    """Another matter, a fact that is put on top, the contrary, what says nothing."""
+    """Another matter, the contrary, a fact on top, too much in other words or far from all that was said, a scrap."""
     for sentence in (
         INVENTED,
         "The caller wants to know how to get a birth certificate for the baby.",
         "The stepmother does not beat the brother with a cable.",
         "The brother sleeps outside and has plenty of food.",
         "The stepmother locks the brother in a cupboard with a chain and a dog.",
+        "The stepmother beats the brother with a cable in the shop.",
+        "The brother sleeps outdoors without any meal.",
+        "The brother has a stepmother.",
+        "Stepmother beats brother.",
         "The caller calls the helpline.",
         "He is it.",
     ):
