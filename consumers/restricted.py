@@ -87,8 +87,10 @@ def _evidence(insight: CallInsight) -> Iterator[str]:
         yield alert.utterance_id
         yield from (quote.utterance_id for quote in alert.evidence)
     yield from (sentence.utterance_id for sentence in insight.summary)
-    for one in (*insight.people, *insight.timeline):
-        yield from one.evidence
+    for person in insight.people:
+        yield from person.evidence
+    for step in insight.timeline:
+        yield from step.evidence
 
 
 def _told(state: RestrictedState) -> RestrictedInsight | None:

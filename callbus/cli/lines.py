@@ -77,9 +77,9 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
         case CallInsight():
             return _insight(record)
         case RestrictedInsight():
-            told = (f"{one.label} {one.text}" for one in record.particulars)
-            said = (f"“{quote.text}”" for quote in record.quotes)
-            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*told, *said))}"
+            particulars = (f"{one.label} {one.text}" for one in record.particulars)
+            quotes = (f"“{quote.text}”" for quote in record.quotes)
+            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*particulars, *quotes))}"
         case RestrictedState():
             return f"{len(record.turns)} turns, insight of revision {record.revision}"
         case DeadLetter():
