@@ -89,8 +89,8 @@ def _evidence(insight: CallInsight) -> Iterator[str]:
     yield from (sentence.utterance_id for sentence in insight.summary)
     for person in insight.people:
         yield from person.evidence
-    for entry in insight.timeline:
-        yield from entry.evidence
+    for step in insight.timeline:
+        yield from step.evidence
 
 
 def _told(state: RestrictedState) -> RestrictedInsight | None:

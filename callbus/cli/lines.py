@@ -79,8 +79,8 @@ def summary(record: Any) -> str:  # noqa: PLR0912  one line per record type
             return _insight(record)
         case RestrictedInsight():
             particulars = (f"{one.label} {one.text}" for one in record.particulars)
-            said = (f"“{quote.text}”" for quote in record.quotes)
-            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*particulars, *said))}"
+            turns = (f"“{quote.text}”" for quote in record.quotes)
+            return f"revision {record.revision}{_complete(record.complete)}: {_joined((*particulars, *turns))}"
         case RestrictedState():
             return f"{len(record.turns)} turns, insight of revision {record.revision}"
         case DeadLetter():

@@ -33,7 +33,8 @@ CHAT = "chat_bullying_pt"
 RECORDING = "physical_abuse_hold.recording"
 SPEED = 2.0
 READ = ("call-events", "transcripts", "translations", "entities", "call-documents", "classifications",
-        "qa-evaluations", "call-insights", "transcription-dead-letters", "translation-dead-letters")  # fmt: skip
+        "qa-evaluations", "call-insights", "call-insights-restricted", "transcription-dead-letters",
+        "translation-dead-letters")  # fmt: skip
 
 
 @dataclass
@@ -100,7 +101,8 @@ async def _read(events: Any, outcome: Outcome) -> None:
         letters = sum(
             len(outcome.records.get(f"{group}-dead-letters", ())) for group in ("transcription", "translation")
         )
-        if wanted <= set(outcome.complete_at_ms) and letters >= 4:
+        in_clear = {one.call_id for one in outcome.records.get("call-insights-restricted", ()) if one.complete}
+        if wanted <= set(outcome.complete_at_ms) & in_clear and letters >= 4:
             return
 
 
@@ -163,6 +165,36 @@ def test_no_name_stands_in_a_redacted_text(outcome: Outcome, call_id: str) -> No
     insights = re.sub(r"=0\.\d+", "", str(outcome.of("call-insights", call_id)))  # a score's digits are nobody's
     assert found(redacted + insights) == set()
     assert not re.search(r"\d{5}", redacted)
+
+
+@pytest.mark.parametrize("call_id", [*CALLS, CHAT, RECORDING])
+def test_what_the_insight_leaves_out_is_on_the_restricted_topic(outcome: Outcome, call_id: str) -> None:
+    """Under the id of the last insight: every particular of the document in clear, and each turn that is evidence."""
+    insight, restricted = outcome.insight(call_id), outcome.of("call-insights-restricted", call_id)[-1]
+    assert (restricted.insight_id, restricted.revision) == (insight.event_id, insight.revision)
+    document = outcome.of("call-documents", call_id)[-1]
+    turns = {turn.utterance_id: turn for turn in document.turns}
+    assert len(restricted.particulars) == sum(len(turn.entities) for turn in document.turns)
+    assert any(one.placeholder for one in restricted.particulars)
+    for one in restricted.particulars:
+        assert turns[one.utterance_id].text[one.start : one.end] == one.text
+    assert insight.main
+    assert set(insight.main.evidence) <= {quote.utterance_id for quote in restricted.quotes}
+
+
+@pytest.mark.parametrize("call_id", [*CALLS, CHAT])
+def test_an_insight_tells_what_happened_and_by_which_models(outcome: Outcome, call_id: str) -> None:
+    """From start to end in order of time, to the label that stands; every stage that asked a model names it."""
+    insight = outcome.insight(call_id)
+    assert [insight.timeline[0].kind, insight.timeline[-1].kind] == ["started", "ended"]
+    moved = [one for one in insight.timeline if one.kind == "judgement_changed" and one.subject == "main"]
+    assert insight.main
+    assert {one.after for one in moved[-1:]} <= {insight.main.label}
+    parts = {person.part for person in insight.people}
+    assert {"caller", "counsellor"} <= parts
+    stages = {one.stage for one in insight.models}
+    assert stages >= {"ner", "classification", "qa", "summary"}
+    assert stages & {"transcription", "translation"} == ({"translation"} if call_id == CHAT else {"transcription"})
 
 
 def test_the_chat_is_translated(outcome: Outcome) -> None:

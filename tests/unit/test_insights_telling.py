@@ -110,6 +110,7 @@ def test_a_name_found_later_is_not_shown_in_what_was_quoted_before() -> None:
         alert(text="kipchoge is beating her"), summed_up(1, "kipchoge beat her on Monday"), said(1, WANJIKU, heard)
     )
     assert found.alerts[0].evidence[0].text == "… is beating her"
+    assert "beating" not in repr(found.timeline)
     assert found.summary[0].text == "… beat her on Monday"
 
 

@@ -90,6 +90,12 @@ def test_a_place_that_is_not_known_is_not_made_up() -> None:
     assert [one.at_ms for one in found.timeline] == [1040, 1200]
 
 
+def test_the_end_stands_last_whatever_the_clocks_say() -> None:
+    """A recording is published in a moment: its door's clock has gone less far than its sound."""
+    found = of(life("started", 1000), life("ended", 1010), gap(500))
+    assert steps(found) == [("started", 0), ("gap", 500), ("ended", 10)]
+
+
 def test_gaps_are_those_of_the_hearing_that_is_shown() -> None:
     """A hole in the live sound is none of the recording."""
     once = (life("started"), said(1), gap(2), said(4, kind="end"))

@@ -126,6 +126,13 @@ def test_what_says_nothing_new_is_not_said() -> None:
     assert len(told(DOCUMENTS, INSIGHTS, [replace(gathering, revision=9)], [INSIGHTS[-1]])) == 1
 
 
+def test_what_is_older_changes_nothing() -> None:
+    """An insight or a document that comes again takes nothing back."""
+    found = told(DOCUMENTS, INSIGHTS)
+    assert told(DOCUMENTS, INSIGHTS, [INSIGHTS[1]], [DOCUMENTS[0]]) == found
+    assert told(DOCUMENTS, INSIGHTS, [DOCUMENTS[0], INSIGHTS[0]]) == found
+
+
 def test_evidence_is_found_wherever_the_insight_names_it() -> None:
     """Judgements, dangers, summary, people, timeline; in a hearing that stands aside, too."""
     turns = tuple(

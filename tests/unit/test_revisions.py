@@ -18,7 +18,7 @@ WHOLE = document(
         ("caller", "He took the knife and he cut my brother."),
     )
 )
-SHOUTS, CUT = "call-0", "call-2"
+SHOUTS, ASKS, CUT = "call-0", "call-1", "call-2"
 
 
 def so_far(turns: int, *, complete: bool = False, hearing: int = 1) -> CallDocument:
@@ -49,6 +49,8 @@ def test_a_label_that_moved_names_the_turns_said_since() -> None:
     assert (change.score_before, change.score) == (0.7, 0.7)
     assert (change.evidence, change.reason) == ((CUT,), revisions.SAID_SINCE)
     assert label_changes(rated(before, "low", SHOUTS), rated(now, "low", CUT), now) == ()
+    [change] = label_changes(rated(so_far(2), "low", SHOUTS), rated(now, "high", ASKS, CUT), now)
+    assert change.evidence == (CUT,)
 
 
 def test_a_label_that_rests_on_old_turns_says_so() -> None:
