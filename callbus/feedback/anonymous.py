@@ -4,7 +4,7 @@ It starts from the redacted text. Redaction may have missed a name at one place 
 what is not personal by its label but may be together (a school, a date): so every particular that was found anywhere in
 the call is taken out everywhere. Then a turn is left out whole in which something still looks like a particular, in
 which somebody says who or where they are, or which has a word that the corpus does not have: a name that was missed
-everywhere, mostly one that was misheard. Half of what is said falls to that; a call has more turns than one needs.
+everywhere, mostly one that was misheard. A third to a half of all turns fall to that; a call has more than one needs.
 """
 
 import re

@@ -206,6 +206,8 @@ def test_no_particular_enters_the_corpus() -> None:
         "It is achi at example dot org, do you have it?",
         "I told AMINA to go to the neighbours at once.",
         "It is six, double four, one, nine, I think.",
+        "They wrote 0712 345 678 on the wall of the house.",
+        "then zubi hit her with a stone in the house",
     ],
 )
 def test_a_turn_that_may_hold_a_particular_is_changed_or_left_out(text: str) -> None:
