@@ -120,6 +120,12 @@ def give(
 )
 def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one, or that of an earlier export.")],
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="The corpus whose words may be kept.", show_default="domain/corpus of the topology"
+        ),
+    ] = None,
     json: options.Json = False,
     brokers: options.Brokers = DEFAULT_BROKERS,
     registry: options.Registry = None,
@@ -127,7 +133,8 @@ def export(
 ) -> None:
     """Make examples of what was corrected: a folder that the heads are trained on beside domain/corpus.
 
-    Nothing personal enters it: redacted words only, every particular of the call taken out, doubtful turns left out.
+    Nothing personal should enter it: redacted words only, every particular of the call taken out, and turns left out in
+    which a word is not of the corpus, for it may be a name that nobody has found. Read it all the same.
     The folder is made anew each time: a call that was deleted from Kafka is then in it no more.
     """
     quiet()
@@ -136,7 +143,9 @@ def export(
     from callbus.feedback.examples import LeftOut
     from callbus.feedback.folder import write
 
-    made, unreadable = asyncio.run(exported(graph, options.connection(brokers), registry))
+    made, unreadable = asyncio.run(
+        exported(graph, options.connection(brokers), registry, words or graph.root / "domain" / "corpus")
+    )
     entries = [one for one in made if not isinstance(one, LeftOut)]
     left_out = [one for one in made if isinstance(one, LeftOut)]
     if not made:

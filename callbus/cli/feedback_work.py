@@ -1,14 +1,17 @@
 """What the commands of `callbus feedback` do with Kafka: look a call up, publish, and fetch what an export needs."""
 
+from pathlib import Path
+
 from callbus.cli.call import find
 from callbus.cli.dlq_view import bar
 from callbus.codec import codec_of
 from callbus.errors import InputError
-from callbus.feedback.examples import Made, examples
+from callbus.feedback.examples import LeftOut, Made, Source, examples
 from callbus.feedback.giving import Said, feedback
 from callbus.feedback.labels import Labels
 from callbus.feedback.reading import material, topic_of
 from callbus.feedback.standing import standing
+from callbus.feedback.vocabulary import Vocabulary
 from callbus.kafka import Connection
 from callbus.publisher import Publisher
 from callbus.topology import Topology
@@ -34,14 +37,17 @@ async def given(
     return record
 
 
-async def exported(graph: Topology, connection: Connection, registry: str | None) -> tuple[list[Made], int]:
+async def exported(
+    graph: Topology, connection: Connection, registry: str | None, corpus: Path
+) -> tuple[list[Made], int]:
     """Every entry, and every correction that none came of; how many records were no event."""
-    labels = Labels.of(graph)
+    labels, words = Labels.of(graph), Vocabulary.read(corpus)
     with bar("reading") as seen:
         found = await material(connection, codec_of(graph, registry), graph, seen)
-    made = [
-        each
-        for call_id, call in standing(found.feedback).items()
-        for each in examples(call, found.documents.get(call_id), found.classifications.get(call_id), labels)
-    ]
+    made: list[Made] = []
+    for call_id, call in standing(found.feedback).items():
+        if document := found.documents.get(call_id):
+            made += examples(Source(call, document, found.classifications.get(call_id), labels, words))
+        else:
+            made.append(LeftOut(call_id, "", "what was said in it is no longer on the topic"))
     return made, found.unreadable

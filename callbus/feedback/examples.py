@@ -13,10 +13,12 @@ from callbus.errors import InputError
 from callbus.feedback.anonymous import anonymous
 from callbus.feedback.labels import NO_DANGER, Labels
 from callbus.feedback.standing import CASE, Standing
+from callbus.feedback.vocabulary import Vocabulary
 from schemas.records import CallDocument, Classification, Turn
 
 MOST_SENTENCES = 6
 _FEWEST_WORDS = 5
+_SAFE = "is surely free of particulars, and long enough"
 _CASE = ("main", "sub", "priority", "intervention")
 
 
@@ -73,20 +75,26 @@ class LeftOut:
 Made = Case | Sentence | Passage | LeftOut
 
 
-def examples(
-    call: Standing, document: CallDocument | None, judged: Classification | None, labels: Labels
-) -> Iterator[Made]:
-    """Every entry that a call gives. `judged` is its newest live classification, for labels that nobody corrected."""
-    if document is None:
-        yield LeftOut(call.call_id, "", "what was said in it is no longer on the topic")
-        return
-    pointed_at = _pointed_at(call, document, labels)
-    if call.case:
-        yield _case(call, document, judged, labels, pointed_at)
-    yield from _sentences(call, document, labels, pointed_at)
-    yield from _passages(call, document, labels, pointed_at)
-    if call.entities:
-        yield LeftOut(call.call_id, "ner", "particulars are found by rules and lists, which no corpus trains")
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that entries of one call are made of. `judged` is its newest live classification, for labels that nobody has
+    corrected; `words` are those that may be kept."""
+
+    call: Standing
+    document: CallDocument
+    judged: Classification | None
+    labels: Labels
+    words: Vocabulary
+
+
+def examples(source: Source) -> Iterator[Made]:
+    """Every entry that a call gives, and why others give none."""
+    if source.call.case:
+        yield _case(source)
+    yield from _sentences(source)
+    yield from _passages(source)
+    if source.call.entities:
+        yield LeftOut(source.call.call_id, "ner", "particulars are found by rules and lists, which no corpus trains")
 
 
 def entry_id(call_id: str) -> str:
@@ -94,10 +102,9 @@ def entry_id(call_id: str) -> str:
     return f"feedback/{hashlib.blake2b(call_id.encode(), digest_size=6).hexdigest()}"
 
 
-def _case(
-    call: Standing, document: CallDocument, judged: Classification | None, labels: Labels, more: Sequence[str]
-) -> Case | LeftOut:
-    found = _live(judged) | {name: word.label for name, word in call.case.items()}
+def _case(source: Source) -> Case | LeftOut:
+    call, labels = source.call, source.labels
+    found = _live(source.judged) | {name: word.label for name, word in call.case.items()}
     if lacking := [name for name in _CASE if name not in found]:
         return LeftOut(call.call_id, CASE, f"nothing says its {' and '.join(lacking)}")
     try:
@@ -107,18 +114,18 @@ def _case(
     for name, known in (("priority", labels.priorities), ("intervention", labels.interventions)):
         if found[name] not in known:
             return LeftOut(call.call_id, CASE, f"{found[name]} is no {name} of the taxonomy")
-    says = _safe(document, _telling(call, document, judged), more)[:MOST_SENTENCES]
+    says = next((texts for turns in _telling(source) if (texts := _safe(source, turns))), [])
     if not says:
-        return LeftOut(call.call_id, CASE, "no turn of the caller is free of particulars, and long enough")
+        return LeftOut(call.call_id, CASE, f"of the turns that tell of it none {_SAFE}")
     corrected = tuple(name for name in _CASE if name in call.case)
     return Case(
         entry=entry_id(call.call_id),
         labels=found,
-        says=tuple(says),
+        says=tuple(says[:MOST_SENTENCES]),
         provenance=Provenance(
             entry=entry_id(call.call_id),
             stage=CASE,
-            feedback=_ids(call.case[name].event_id for name in corrected),
+            feedback=tuple(dict.fromkeys(call.case[name].event_id for name in corrected)),
             corrected=corrected,
             as_judged=tuple(name for name in _CASE if name not in call.case),
         ),
@@ -133,71 +140,69 @@ def _live(judged: Classification | None) -> dict[str, str]:
     return {name: one.label for name, one in said.items() if one.score > 0}
 
 
-def _telling(call: Standing, document: CallDocument, judged: Classification | None) -> list[Turn]:
-    """The caller's turns that say something of the case: those that were named, else those that the classification
-    rests on, else the longest. Small talk must not be taught as what a case is."""
-    callers = [turn for turn in document.turns if turn.speaker != "agent" and len(turn.text.split()) >= _FEWEST_WORDS]
+def _telling(source: Source) -> Iterator[list[Turn]]:
+    """The caller's turns that say something of the case: those that were named, then those that the classification
+    rests on; where there are neither, the longest. Small talk must not be taught as what a case is."""
+    callers = [turn for turn in source.document.turns if turn.speaker != "agent"]
+    judged = source.judged
     rests_on = [] if judged is None else [u for name in _CASE for u in getattr(judged, name).evidence]
-    for ids in (call.evidence, rests_on):
-        if turns := [turn for turn in callers if turn.utterance_id in ids]:
-            return turns
-    longest = sorted(callers, key=lambda turn: -len(turn.text))[:MOST_SENTENCES]
-    return [turn for turn in callers if turn in longest]
+    for ids in (source.call.evidence, rests_on):
+        yield [turn for turn in callers if turn.utterance_id in ids]
+    if not (source.call.evidence or rests_on):
+        longest = sorted(callers, key=lambda turn: -len(turn.text))[: 2 * MOST_SENTENCES]
+        yield [turn for turn in callers if turn in longest]
 
 
-def _sentences(
-    call: Standing, document: CallDocument, labels: Labels, more: Sequence[str]
-) -> Iterator[Sentence | LeftOut]:
-    for name, (one, event_id) in call.criteria.items():
+def _sentences(source: Source) -> Iterator[Sentence | LeftOut]:
+    call_id = source.call.call_id
+    for name, (one, event_id) in source.call.criteria.items():
         kind: Literal["shows", "lacks"] = "shows" if one.verdict == "pass" else "lacks"
-        if one.verdict not in ("pass", "fail") or name not in labels.criteria:
-            yield LeftOut(call.call_id, "qa", f"{name}: {one.verdict} teaches nothing, or the rubric has it no more")
+        if one.verdict not in ("pass", "fail") or name not in source.labels.criteria:
+            yield LeftOut(call_id, "qa", f"{name}: {one.verdict} teaches nothing, or the rubric has it no more")
             continue
-        turns = [turn for turn in document.turns if turn.speaker != "caller" and turn.utterance_id in one.utterance_ids]
-        texts = _safe(document, turns, more)
+        texts = _safe(source, _named(source, one.utterance_ids, "caller"))
         if not texts:
-            yield LeftOut(
-                call.call_id, "qa", f"{name}: no turn of the counsellor was named that is free of particulars"
-            )
+            yield LeftOut(call_id, "qa", f"{name}: of the counsellor's turns that were named none {_SAFE}")
         for text in texts:
-            yield Sentence(criterion=name, kind=kind, text=text, provenance=_of(call, "qa", event_id, name))
+            yield Sentence(criterion=name, kind=kind, text=text, provenance=_of(call_id, "qa", event_id, name))
 
 
-def _passages(
-    call: Standing, document: CallDocument, labels: Labels, more: Sequence[str]
-) -> Iterator[Passage | LeftOut]:
-    for matter, (one, event_id) in call.alerts.items():
-        turns = [turn for turn in document.turns if turn.speaker != "agent" and turn.utterance_id in one.utterance_ids]
-        texts = _safe(document, turns, more)
-        if not texts or (one.danger and matter not in labels.matters):
-            yield LeftOut(
-                call.call_id, "alerts", f"{matter}: no turn of the caller was named that is free of particulars"
-            )
+def _passages(source: Source) -> Iterator[Passage | LeftOut]:
+    call_id = source.call.call_id
+    for matter, (one, event_id) in source.call.alerts.items():
+        texts = _safe(source, _named(source, one.utterance_ids, "agent"))
+        if not texts or (one.danger and matter not in source.labels.matters):
+            yield LeftOut(call_id, "alerts", f"{matter}: of the caller's turns that were named none {_SAFE}")
             continue
-        where = (matter, one.level) if one.danger else (NO_DANGER, "")
         yield Passage(
-            matter=where[0], level=where[1], text=" ".join(texts), provenance=_of(call, "alerts", event_id, matter)
+            matter=matter if one.danger else NO_DANGER,
+            level=one.level if one.danger else "",
+            text=" ".join(texts),
+            provenance=_of(call_id, "alerts", event_id, matter),
         )
 
 
-def _pointed_at(call: Standing, document: CallDocument, labels: Labels) -> list[str]:
-    """Personal texts that redaction missed and somebody has pointed at."""
-    turns = {turn.utterance_id: turn for turn in document.turns}
-    return [
-        turns[one.utterance_id].text[one.start : one.end]
-        for one, _ in call.entities.values()
-        if one.utterance_id in turns and labels.entities.get(one.label, False)
-    ]
+def _named(source: Source, utterance_ids: Sequence[str], others: str) -> list[Turn]:
+    """The turns with these ids that the other side has not said."""
+    return [turn for turn in source.document.turns if turn.speaker != others and turn.utterance_id in utterance_ids]
 
 
-def _safe(document: CallDocument, turns: Sequence[Turn], more: Sequence[str]) -> list[str]:
-    said = (anonymous(document, turn, more) for turn in turns)
+def _safe(source: Source, turns: Sequence[Turn]) -> list[str]:
+    """What may be kept of these turns, and is long enough to say something."""
+    more = _pointed_at(source)
+    said = (anonymous(source.document, turn, source.words, more) for turn in turns)
     return list(dict.fromkeys(text for text in said if text and len(text.split()) >= _FEWEST_WORDS))
 
 
-def _of(call: Standing, stage: str, event_id: str, corrected: str) -> Provenance:
-    return Provenance(entry=entry_id(call.call_id), stage=stage, feedback=(event_id,), corrected=(corrected,))
+def _pointed_at(source: Source) -> list[str]:
+    """Personal texts that redaction missed and somebody has pointed at."""
+    turns = {turn.utterance_id: turn for turn in source.document.turns}
+    return [
+        turns[one.utterance_id].text[one.start : one.end]
+        for one, _ in source.call.entities.values()
+        if one.utterance_id in turns and source.labels.entities.get(one.label, False)
+    ]
 
 
-def _ids(ids: Iterator[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(ids))
+def _of(call_id: str, stage: str, event_id: str, corrected: str) -> Provenance:
+    return Provenance(entry=entry_id(call_id), stage=stage, feedback=(event_id,), corrected=(corrected,))

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from callbus.kafka import Connection
@@ -33,12 +34,13 @@ def lane_of(call_id: str) -> int:
 
 
 def told() -> CallDocument:
-    """A call of which redaction has missed a name at one place."""
+    """A call of which redaction has missed a name at one place, and another, which was misheard, everywhere."""
     known = document(
         [
             ("agent", "Good morning, this is the child helpline, how can I help you?", 0, 4_000),
             ("caller", "My neighbour Amina sends her two boys to the quarry before school.", 5_000, 10_000),
             ("caller", "They break stones until dark and the money goes to the owner.", 11_000, 16_000),
+            ("caller", "The owner is one bul awayo and he pays them in maize flour.", 17_000, 21_000),
             ("caller", "When amina is asked about it she says that school brings no food.", 65_000, 71_000),
             ("agent", "I hear how much it worries you to see these boys work.", 72_000, 76_000),
         ],
@@ -67,7 +69,7 @@ async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Con
     note = "Amina is the aunt of somebody I know."
     for words in (
         (*give, "classification", "--sub", "Child Neglect", "--note", note),
-        (*give, "classification", *case, "--evidence", "0:11", "--evidence", "1:05"),
+        (*give, "classification", *case, "--evidence", "0:11", "--evidence", "0:17", "--evidence", "1:05"),
         (*give, "qa", "--criterion", "Empathizes with the caller=pass", "--evidence", "1:12"),
     ):
         code, said, error = await ran(kafka, *words)
@@ -85,7 +87,7 @@ async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Con
     assert json.loads(said) == {"folder": str(folder), "entries": 2, "left_out": [], "unreadable": 0}
     text = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.yaml")}
     assert set(text) == {"callers/vane.yaml", "counsellors.yaml", "provenance.yaml"}
-    assert not re.search(rf"amina|{CALL}|{judged.event_id}", "".join(text.values()), re.IGNORECASE)
+    assert not re.search(rf"amina|awayo|{CALL}|{judged.event_id}", "".join(text.values()), re.IGNORECASE)
     assert "When someone is asked about it she says that school brings no food." in text["callers/vane.yaml"]
     assert "Child Neglect" not in text["callers/vane.yaml"]
     again = await ran(kafka, "export", folder)
@@ -106,11 +108,16 @@ async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Con
 
 
 def _train(folder: Path, heads: Path) -> None:
-    """On the corpus and this folder, as `python -m consumers.heads train` does, but for the calibration (minutes)."""
+    """The heads of the case on the corpus and this folder; all others stay as they are, for they take minutes."""
     [model] = TOPOLOGY.settings("classification").models
     encoder = Encoder(model.engine, model.location, model.version, "cpu")
     corpus = read_corpus(ROOT / "domain" / "corpus", folder)
-    trained.save(training.train(training.embed(corpus, encoder), model.name, training.Calibration()), heads)
+    callers = replace(corpus, small_talk=(), shows={}, lacks={}, actions={})
+    data = training.embed(callers, encoder)
+    case = training.case_heads(data, np.arange(len(data.joined)), training.Calibration())
+    known = trained.load(ROOT / "domain" / "heads")
+    both = {"heads": {**known.heads, **case.heads}, "tables": {**known.tables, **case.tables}}
+    trained.save(replace(known, **both, corpus_digest=corpus.digest), heads)
 
 
 def _call_with_truth(folder: Path) -> Path:
