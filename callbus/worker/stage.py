@@ -44,6 +44,7 @@ class Finished:
     inputs: Sequence[Input]
     size_bytes: int  # of `records`
     counts: Counter[str]  # of "worked_on", "rejected", "again", "behind", "interrupted", "reopened"
+    dead: Counter[str]  # the rejected ones by the class of the error
 
 
 @dataclass(slots=True)
@@ -106,7 +107,8 @@ class Stage:
         loose, bound = at_once(records, self.loose)
         bound += waiting
         size_bytes = sum(len(record.value or b"") for record in bound)
-        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves))
+        dead = Counter(type(arrival.refusal).__name__ for arrival in arrivals if arrival.dead)
+        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves), dead)
 
     def _arrive(self, message: Input, lane: Lane) -> Arrival:
         entry = lane.waiting[message.waiting_id] if message.waiting_id else None
