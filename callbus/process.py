@@ -107,6 +107,8 @@ async def _load_and_run(
         ]
         try:
             await _run_all(runners, meters)
+        except CallbusError:  # some are KafkaErrors too
+            raise
         except KafkaError as problem:  # what Faust lets through
             raise (
                 refusal(problem, connection, needs_of(groups)) or BrokerError(f"{type(problem).__name__}: {problem}")

@@ -124,12 +124,14 @@ class Stage:
             if isinstance(outcome, Reject | Retry):
                 arrival.refused(outcome, self._group.retry.attempts)
         hold_up(arrivals)
-        return [
-            self._outbox.made(arrival.source.lane, made)
-            for arrival, outcome in zip(todo, outcomes, strict=True)
-            if arrival.to_work_on and not isinstance(outcome, Reject | Retry)
-            for made in outcome
-        ]
+        records: list[OutRecord] = []
+        for arrival, outcome in zip(todo, outcomes, strict=True):
+            if arrival.to_work_on and not isinstance(outcome, Reject | Retry):
+                try:
+                    records += [self._outbox.made(arrival.source.lane, made) for made in outcome]
+                except Reject as too_large:
+                    arrival.refusal = too_large
+        return records
 
     def _stateful(
         self, arrivals: Sequence[Arrival], lanes: Mapping[int, Lane], silent: Sequence[Silent]
@@ -192,10 +194,18 @@ class Stage:
         taken = [arrival for arrival in its if arrival.to_work_on]
         call, word, records = before, "", []
         if advanced is not None and (result := advanced.result) is not None:
-            arrived = [(arrival.record.event_id, *arrival.place) for arrival in taken]
-            holding = result.holding and result.holding.event_id
-            call = before.moved(result.state, result.memory, arrived, holding, result.unfinished)
-            records = [self._outbox.made(lane.number, record) for record in result.events]
+            try:
+                records = [self._outbox.made(lane.number, record) for record in result.events]
+            except Reject as too_large:
+                if not taken:
+                    raise
+                for arrival in taken:
+                    arrival.refusal = too_large
+                taken = []
+            else:
+                arrived = [(arrival.record.event_id, *arrival.place) for arrival in taken]
+                holding = result.holding and result.holding.event_id
+                call = before.moved(result.state, result.memory, arrived, holding, result.unfinished)
         if before.interrupted and taken:
             word = "reopened"
             records.insert(0, self._outbox.reopened(taken[0]))
