@@ -4,10 +4,12 @@ It goes on at the log's beginning where a committed offset lies outside the log,
 past it, or a broker that came back with less than it had acknowledged has pulled the other end before it.
 """
 
+import asyncio
 from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from callbus.errors import BrokerError
 from callbus.topology import Group
@@ -15,6 +17,7 @@ from callbus.worker.lane import Lane
 
 log = structlog.get_logger(__name__)
 
+_AGAIN_S = 0.2
 _MARKER = 1  # the end of the transaction of the last input takes an offset too, and expires with it
 
 
@@ -22,10 +25,11 @@ async def expired(consumer: AIOKafkaConsumer, group: Group, committed: Mapping[T
     """Log which inputs expired before the group had read them, and return how many at most.
 
     `committed` are offsets of the group, None where it has none: then it never meant to read what has expired. The
-    retry log does not count: what waits there is committed only when it is done with.
+    retry log does not count: what waits there is committed only when it is done with. A Kafka that is away is waited for
+    without end (cancel to stop).
     """
     told = {tp: offset for tp, offset in committed.items() if offset is not None and tp.topic in group.inputs}
-    beginnings = await consumer.beginning_offsets(list(told)) if told else {}
+    beginnings = await _beginnings(consumer, list(told)) if told else {}
     holes = {tp: beginnings[tp] - offset for tp, offset in told.items() if beginnings[tp] - offset > _MARKER}
     for tp, missing in holes.items():
         log.error(
@@ -38,6 +42,18 @@ async def expired(consumer: AIOKafkaConsumer, group: Group, committed: Mapping[T
             then="they are lost to this group: their retention was over before it had read them",
         )
     return sum(holes.values())
+
+
+async def _beginnings(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+    while True:
+        try:
+            found: dict[TopicPartition, int] = await consumer.beginning_offsets(places)
+        except KafkaError as problem:
+            if not problem.retriable:
+                raise
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return found
 
 
 def check_end(group: Group, lane: Lane, topic: str, position: int) -> None:
