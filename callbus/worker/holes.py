@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from callbus.errors import BrokerError
 from callbus.topology import Group
@@ -25,8 +25,8 @@ async def expired(consumer: AIOKafkaConsumer, group: Group, committed: Mapping[T
     """Log which inputs expired before the group had read them, and return how many at most.
 
     `committed` are offsets of the group, None where it has none: then it never meant to read what has expired. The
-    retry log does not count: what waits there is committed only when it is done with. A Kafka that is away is waited for
-    without end (cancel to stop).
+    retry log does not count: what waits there is committed only when it is done with. A Kafka that is away is waited
+    for without end (cancel to stop).
     """
     told = {tp: offset for tp, offset in committed.items() if offset is not None and tp.topic in group.inputs}
     beginnings = await _beginnings(consumer, list(told)) if told else {}
@@ -49,7 +49,7 @@ async def _beginnings(consumer: AIOKafkaConsumer, places: list[TopicPartition]) 
         try:
             found: dict[TopicPartition, int] = await consumer.beginning_offsets(places)
         except KafkaError as problem:
-            if not problem.retriable:
+            if not (problem.retriable or isinstance(problem, KafkaTimeoutError)):
                 raise
             await asyncio.sleep(_AGAIN_S)
         else:
