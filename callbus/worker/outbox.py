@@ -17,7 +17,7 @@ from callbus.lanes import CALL_EVENTS
 from callbus.topology import Group, Topology
 from callbus.worker.arrivals import Arrival
 from callbus.worker.changelog import state_headers
-from callbus.worker.lane import CallMemory
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input, OutRecord
 from schemas.records import CallEvent, CallEventType
 

@@ -17,7 +17,8 @@ from callbus.errors import Reject, Retry
 from callbus.topology import Group, Topology
 from callbus.worker import halving, patience
 from callbus.worker.arrivals import Arrival, Fate, decode, hold_up
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.outbox import Outbox, at_once
 from callbus.worker.records import Input, OutRecord
 

@@ -12,7 +12,8 @@ from callbus.consumer import CallResult, CallSlice, Reject
 from callbus.ids import event_id
 from callbus.topology import load
 from callbus.worker.changelog import remember
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input, OutRecord
 from callbus.worker.stage import Finished, Stage
 from schemas.records import AudioChunk, TranscriptionProgress

@@ -17,7 +17,8 @@ from callbus.kafka import Connection
 from callbus.observe.meter import GroupMeter
 from callbus.topology import Group
 from callbus.worker import watch
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input
 from callbus.worker.watch import Watch
 
