@@ -72,10 +72,22 @@ class Intake:
         paused = self._consumer.paused()
         for tp in self._consumer.assignment():
             lane = lanes.get(tp.partition)
-            full = lane is not None and (
-                len(lane) > self._limits.queued_inputs or lane.queued_bytes > self._limits.queued_bytes
-            )
+            full = lane is not None and (self._full(lane) or self._clogged(lane, tp.topic))
             if full and tp not in paused:
                 self._consumer.pause(tp)
             elif not full and tp in paused:
                 self._consumer.resume(tp)
+
+    def _full(self, lane: Lane) -> bool:
+        return len(lane) > self._limits.queued_inputs or lane.queued_bytes > self._limits.queued_bytes
+
+    def _clogged(self, lane: Lane, topic: str) -> bool:
+        """Whether so much waits for another attempt that no more of this topic should come. What waits must be able to
+        get away: it is fetched back from the retry log, and is not due before a lane that is read again after a crash
+        has come past it."""
+        waiting = lane.waiting
+        return (
+            topic != self._group.retries
+            and (len(waiting) > self._limits.waiting_inputs or waiting.size_bytes > self._limits.waiting_bytes)
+            and lane.positions[topic] > waiting.furthest(topic)
+        )
