@@ -53,6 +53,7 @@ class Watch:
         self._refused = 0
         self._uncommitted = uncommitted
         self._told: set[int] = set()  # lanes that the meter shows
+        self._unread_since_ms: dict[tuple[str, int], int] = {}
 
     async def turns(self) -> AsyncIterator[bool]:
         """Each second, whether a call may have fallen silent: which one, only the work loop can say, for the model's
@@ -66,6 +67,8 @@ class Watch:
             await self._ask_why()
             for gone in self._told - lanes.keys():
                 self._meter.lane_closed(gone)
+                for topic in self._group.inputs:
+                    self._unread_since_ms.pop((topic, gone), None)
             self._told = set(lanes)
             yield bool(quiet) and self._group.idle_after_ms is not None
             await asyncio.sleep(_EVERY_S)
@@ -78,6 +81,10 @@ class Watch:
             left = (unread or 0) + lane.queued(topic)
             in_hand = taken.get((topic, lane.number), ())  # timestamps: these are before all that is queued
             oldest_ms = min(in_hand) if in_hand else lane.oldest_ms(topic)
+            if left and oldest_ms is None:  # nothing of it is here, and only Kafka knows how old it is: at least so old
+                oldest_ms = self._unread_since_ms.setdefault((topic, lane.number), now)
+            else:
+                self._unread_since_ms.pop((topic, lane.number), None)
             lag_s = 0.0 if oldest_ms is None else max(0, now - oldest_ms) / 1000
             self._meter.lag(topic, lane.number, left + len(in_hand), lag_s)
             behind += left if unread is not None else 1

@@ -83,6 +83,19 @@ async def test_lag_is_all_that_is_not_committed() -> None:
     assert (events, round(seconds)) == (1, 60)
 
 
+async def test_what_is_not_even_fetched_grows_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where fetching stands still nothing says how old it is; since when it is seen there does."""
+    monkeypatch.setattr(watch, "_EVERY_S", 0)
+    group, looking = turns(Lane(0, {"topic": 0}), (), end=9, position=7)
+    labels = {"group": group, "topic": "topic", "lane": "0"}
+    await anext(looking)
+    assert REGISTRY.get_sample_value("callbus_lag_events", labels) == 2
+    later_ms = now_ms() + 30_000
+    monkeypatch.setattr(watch, "now_ms", lambda: later_ms)
+    await anext(looking)
+    assert round(REGISTRY.get_sample_value("callbus_lag_seconds", labels) or 0) == 30
+
+
 async def test_what_waits_for_another_attempt_is_told_of_elsewhere() -> None:
     """It was given back to its call's queue long ago: it says nothing of how far the lane is behind."""
     assert await lag(Lane(0, {"topic": 0}), [message(3, 60, waiting_id="topic:3")]) == (0, 0)
