@@ -1,6 +1,7 @@
 """The threads that models run in. A call of a model can't be broken off: the process may end while one is at work."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -12,7 +13,7 @@ from callbus.topology import Group
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_END_S = 1.0  # of a thread that is at nothing
+_END_S = 1.0  # for those that are at nothing
 _NAME = "model-"
 
 
@@ -39,7 +40,13 @@ class ModelThread(Executor):
             if waiting := self._calls.get():
                 waiting[0].cancel()
         self._calls.put(None)
-        self._thread.join(None if wait else _END_S)
+        if wait:
+            self._thread.join()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, after `shutdown`, for so long at most."""
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (next_one := self._calls.get()) is not None:
@@ -67,6 +74,9 @@ class ModelThreads:
     def __exit__(self, *_: object) -> None:
         for thread in self._threads.values():
             thread.shutdown(wait=False, cancel_futures=True)
+        deadline_s = time.monotonic() + _END_S
+        for thread in self._threads.values():
+            thread.ends_within(deadline_s - time.monotonic())
 
     def of(self, group: Group) -> Executor:
         """The thread of this group's model."""
