@@ -128,7 +128,10 @@ class Commits:
                         f"group {self._group.name}: {problem}. Another process works on its lanes now"
                     ) from problem
                 self._forget("fenced")
-                self._ownership.let_go()  # a rebalance is under way, or about to be noticed: what we had comes again
+                if self._ownership.member in (None, member):
+                    self._ownership.let_go()  # a rebalance is under way, or about to be noticed
+                else:
+                    self._ownership.reopen()  # it is over: this commit hung for longer than it waited
             except Fenced:
                 raise
             except KafkaError as problem:

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,7 @@ class House:
 
     def __init__(self, replaced: bool) -> None:
         self.kafka = Kafka()
+        self.owner: Any = None
         self.busy = False
         self.did: list[str] = []
         self.done = 0
@@ -58,8 +60,11 @@ class House:
         async def is_replaced() -> bool:
             return replaced
 
-        owner: Any = SimpleNamespace(
-            is_replaced=is_replaced, let_go=lambda: self.did.append("let_go"), reopen=lambda: self.did.append("reopen")
+        self.owner = owner = SimpleNamespace(
+            member=MEMBER,
+            is_replaced=is_replaced,
+            let_go=lambda: self.did.append("let_go"),
+            reopen=lambda: self.did.append("reopen"),
         )
         self.commits = Commits(
             GROUP, self.kafka, owner, GroupMeter("commits"), LIMITS, Connection(), lambda: self.busy, self._count
@@ -179,6 +184,17 @@ async def test_who_is_fenced_lets_go_and_waits_for_the_group() -> None:
         it.finish(0)
         await until(lambda: it.did)
         assert (it.did, it.commits.epoch) == (["let_go"], 1)
+
+
+async def test_who_is_fenced_after_the_rebalance_opens_its_lanes_anew() -> None:
+    """A commit may hang for longer than a rebalance waits. Nobody would assign lanes again, and what came of the new
+    ones meanwhile was thrown away with it."""
+    async with house() as it:
+        it.owner.member = replace(MEMBER, generation=4)
+        it.kafka.problems = [GroupFenced("generation 3 is over")]
+        it.finish(0)
+        await until(lambda: it.did)
+        assert (it.did, it.commits.epoch) == (["reopen"], 1)
 
 
 @pytest.mark.parametrize(
