@@ -211,6 +211,7 @@ async def _follow(runner: Runner, meter: GroupMeter) -> None:
         try:
             await asyncio.wait_for(runner.ready(), _FOLLOW_S)
         except TimeoutError:
+            meter.holds(runner.lanes)
             if faust and meter.current == "running":
                 meter.state("rebalancing")
             continue

@@ -1,5 +1,6 @@
 """How a process that hosts groups ends."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from callbus.observe.meter import GroupMeter
 from callbus.topology import load
 from callbus.worker.kip447 import GroupFenced, TransactionalIdFenced
 from tests.builders import TOPOLOGY_FILE
+from tests.until import until
 
 TOPOLOGY = load(TOPOLOGY_FILE)
 
@@ -41,3 +43,29 @@ async def test_the_exit_code_says_what_ended_it(
     with pytest.raises(raised) as caught:
         await process._load_and_run(TOPOLOGY, [group], meters, Connection(), "0", None, 1)
     assert caught.value.exit_code == raised.exit_code
+
+
+class Rebalancing:
+    """Had lanes, and has none until the group assigns them anew."""
+
+    group = TOPOLOGY.group("documents")
+
+    def __init__(self) -> None:
+        self.lanes, self.settled = [0, 1], asyncio.Event()
+        self.settled.set()
+
+    async def ready(self) -> None:
+        await self.settled.wait()
+
+
+async def test_lanes_that_are_gone_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the new ones are not open yet: two processes must not seem to have the same."""
+    monkeypatch.setattr(process, "_FOLLOW_S", 0.02)
+    runner: Any = Rebalancing()
+    meter = GroupMeter("documents")
+    following = asyncio.create_task(process._follow(runner, meter))
+    await until(lambda: meter.lanes == (0, 1), [following])
+    runner.lanes = []
+    runner.settled.clear()
+    await until(lambda: meter.lanes == (), [following])
+    following.cancel()
