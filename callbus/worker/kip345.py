@@ -20,7 +20,7 @@ from callbus.kafka import Connection
 from callbus.topics import connected
 from callbus.worker.kip447 import GroupMetadata
 from callbus.worker.kip447_requests import ErrorCode
-from callbus.worker.kip447_transaction import COORDINATOR_MOVED
+from callbus.worker.kip447_verdicts import COORDINATOR_MOVED
 
 log = structlog.get_logger(__name__)
 
