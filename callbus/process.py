@@ -4,11 +4,9 @@ import asyncio
 import gc
 import os
 import signal
-import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, suppress
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,17 +15,16 @@ from aiokafka.errors import KafkaError
 
 from callbus.codec import codec_of
 from callbus.consumer import Stateful, Stateless
-from callbus.errors import BrokerError, CallbusError, Refused
+from callbus.errors import BrokerError, CallbusError
 from callbus.kafka import Connection
 from callbus.lanes import CALL_EVENTS
 from callbus.loading import consumer_of
+from callbus.model_threads import ModelThreads
 from callbus.notify import notify
 from callbus.observe import tracing
 from callbus.observe.meter import GroupMeter
-from callbus.reach import reach
-from callbus.refusals import Needs, forbidden, needs, outside, refusal
-from callbus.rights import lacking
-from callbus.topics import connected, hidden
+from callbus.prerequisites import kafka_is_ready, needs_of
+from callbus.refusals import refusal
 from callbus.topology import Group, Topology, module_of
 from callbus.worker.worker import Worker
 
@@ -71,6 +68,7 @@ async def run(
     The first signal lets every group finish and commit what is in hand; the second one aborts. The broker and its
     topics may come up to `wait_s` after us; then BrokerError says what is missing. With CALLBUS_OWNER_PID set, the
     groups also stop when that process is gone. `http` is where metrics and health are served from the first moment on.
+    A model call that was given up, for it took longer than a stop may, goes on in its thread: `model_threads.at_work`.
     """
     groups = [topology.group(name) for name in dict.fromkeys(names)]
     meters = {group.name: GroupMeter(group.name) for group in groups}
@@ -96,9 +94,8 @@ async def _load_and_run(
     codec = codec_of(topology, registry_url)
     written = {topic for group in groups for topic in (*group.outputs, group.dead_letters, group.changelog) if topic}
     await asyncio.to_thread(codec.prepare, sorted(written | {CALL_EVENTS}))
-    with ExitStack() as stack:
-        threads = _Threads(stack)
-        exist = asyncio.create_task(_kafka_is_ready(groups, meters, connection, wait_s))  # models load meanwhile
+    with ModelThreads() as threads:
+        exist = asyncio.create_task(kafka_is_ready(groups, meters, connection, wait_s))  # models load meanwhile
         consumers = await asyncio.gather(*(_load(topology, group, threads.of(group)) for group in groups))
         await exist
         _keep_models_out_of_collections()
@@ -110,9 +107,11 @@ async def _load_and_run(
         ]
         try:
             await _run_all(runners, meters)
+        except CallbusError:  # some are KafkaErrors too
+            raise
         except KafkaError as problem:  # what Faust lets through
             raise (
-                refusal(problem, connection, _needs(groups)) or BrokerError(f"{type(problem).__name__}: {problem}")
+                refusal(problem, connection, needs_of(groups)) or BrokerError(f"{type(problem).__name__}: {problem}")
             ) from problem
 
 
@@ -183,21 +182,6 @@ async def _load(topology: Topology, group: Group, executor: Executor) -> Statele
     return await asyncio.get_running_loop().run_in_executor(executor, consumer_of, topology, group)
 
 
-class _Threads:
-    """A thread per GPU, so that one runs one model call at a time; on a CPU a thread per group, shared by the cores."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._threads: dict[str, Executor] = {}
-
-    def of(self, group: Group) -> Executor:
-        on_gpu = group.device.startswith("cuda") or (group.device == "auto" and Path("/dev/nvidia0").exists())
-        name = group.device if group.models and on_gpu else group.name
-        if name not in self._threads:
-            self._threads[name] = self._stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=f"model-{name}"))
-        return self._threads[name]
-
-
 class _signals:  # noqa: N801  # a context manager, used as a verb
     """While open: the first SIGTERM or SIGINT calls `stop`, the second `abort`."""
 
@@ -218,54 +202,6 @@ class _signals:  # noqa: N801  # a context manager, used as a verb
             self._actions.pop(0)()
 
 
-async def _kafka_is_ready(
-    groups: Sequence[Group], meters: Mapping[str, GroupMeter], connection: Connection, wait_s: float
-) -> None:
-    """Returns once the broker has every topic. Refused if it won't have us, or not do all that the groups need."""
-    deadline, said, needed = time.monotonic() + wait_s, "", _needs(groups)
-    while problem := await _missing(needed, [group.name for group in groups], connection):
-        if time.monotonic() > deadline:
-            raise BrokerError(problem)
-        if problem != said:
-            log.info("waiting", reason=problem)
-            said = problem
-        for meter in meters.values():
-            meter.state("waiting_for_kafka")
-        await asyncio.sleep(_LOOK_AGAIN_S)
-    for meter in meters.values():
-        meter.state("loading")
-
-
-async def _missing(needed: Needs, groups: Sequence[str], connection: Connection) -> str | None:
-    """What the broker lacks, in words; None if nothing. Refused as above."""
-    try:
-        await reach(connection)
-        async with connected(connection) as admin:
-            missing = sorted(needed.keys() - set(await admin.list_topics()))
-            unseen = await hidden(admin, missing)
-        not_allowed: Needs = {topic: needed[topic] for topic in unseen}
-        outside_of: Sequence[str] = ()
-        if not missing:
-            not_allowed, outside_of = await lacking(connection, needed, groups)
-    except Refused:
-        raise
-    except (BrokerError, KafkaError) as problem:
-        return str(problem)
-    if not_allowed or outside_of:
-        said = [forbidden(sorted(not_allowed), connection, not_allowed)] if not_allowed else []
-        raise Refused("; ".join([*said, *(outside(group, connection) for group in outside_of)]))
-    return f"{connection.brokers} has no topic {', '.join(missing)}; run `callbus topics apply`" if missing else None
-
-
-def _needs(groups: Sequence[Group]) -> Needs:
-    """What any of the groups must be allowed to do, by topic."""
-    needed: dict[str, set[str]] = defaultdict(set)
-    for group in groups:
-        for topic, operations in needs(group).items():
-            needed[topic].update(operations)
-    return {topic: sorted(operations) for topic, operations in needed.items()}
-
-
 async def _follow(runner: Runner, meter: GroupMeter) -> None:
     """Tell the meter which lanes are open, and of a Faust group its state: it does not report to a meter itself."""
     faust = runner.group.runtime == "faust"
@@ -275,6 +211,7 @@ async def _follow(runner: Runner, meter: GroupMeter) -> None:
         try:
             await asyncio.wait_for(runner.ready(), _FOLLOW_S)
         except TimeoutError:
+            meter.holds(runner.lanes)
             if faust and meter.current == "running":
                 meter.state("rebalancing")
             continue

@@ -23,9 +23,13 @@ def callbus(*arguments: str | Path) -> Result:
         return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="callbus")
 
 
-def started(*arguments: str | Path) -> "subprocess.Popen[str]":
-    """Start `callbus` as a process of its own, in the project's folder. Ending it is the caller's part."""
-    command = [sys.executable, "-m", "callbus", *map(str, arguments)]
+def started(*arguments: str | Path, first: str = "") -> "subprocess.Popen[str]":
+    """Start `callbus` as a process of its own, in the project's folder. Ending it is the caller's part.
+
+    `first`: Python that it runs before anything else.
+    """
+    how = ("-c", f"{first}\nfrom callbus.cli import main; main()") if first else ("-m", "callbus")
+    command = [sys.executable, *how, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from callbus.consumer import CallSlice
-from callbus.worker.lane import CallMemory
+from callbus.worker.memory import CallMemory
 from consumers.transcription import Transcription
 from schemas.records import AudioChunk, Recording, Utterance
 from tests.sounds import utterances

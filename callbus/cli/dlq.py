@@ -27,7 +27,8 @@ Letters = Annotated[
 Groups = Annotated[
     list[str] | None, typer.Option("--group", metavar="NAME", help="Only of this group.", show_default="all")
 ]
-Error = Annotated[str | None, typer.Option(metavar="CLASS", help="Only with this class of error.", show_default=False)]
+_ERROR = "Only with this class of error: CodecError (no event), Reject, or Retry (tried too often)."
+Error = Annotated[str | None, typer.Option(metavar="CLASS", help=_ERROR, show_default=False)]
 Call = Annotated[str | None, typer.Option(metavar="ID", help="Only of this call.", show_default=False)]
 Source = Annotated[
     str | None, typer.Option("--topic", metavar="NAME", help="Only what came from this topic.", show_default=False)

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -44,7 +44,7 @@ class Commands(TyperGroup):
             said = f"{type(problem).__name__}: {problem}".strip().splitlines()[0]
             say_error(f"unexpected {said}; this is a fault in callbus, the log above has the trace")
             code = UNEXPECTED
-        sys.exit(code or 0)
+        _leave(code or 0)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. A reader that has had enough (`| head`) ends it in peace."""
@@ -121,6 +121,16 @@ def two_signals(said: str) -> "Iterator[asyncio.Event]":
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; at once, where a call of a model is under way that nobody waits for any more."""
+    if (threads := sys.modules.get("callbus.model_threads")) and threads.at_work():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _wrong_usage(problem: typer.TyperException) -> int:

@@ -49,6 +49,7 @@ class GroupMeter:
         self._retried, self._interrupted, self._reopened = self._of(
             metrics.RETRIED, metrics.INTERRUPTED, metrics.REOPENED
         )
+        self._expired = metrics.EXPIRED.labels(group)
         self._restore, self._rebalance = self._of(metrics.RESTORE, metrics.REBALANCE)
         self._restored = self._of(metrics.RESTORED_LANES, metrics.RESTORED_CALLS, metrics.RESTORED_BYTES)
         self._kept = metrics.REBALANCED_LANES.labels(group, "kept")
@@ -117,7 +118,8 @@ class GroupMeter:
         self._working_since = time.monotonic()
 
     def worked(self, seconds: float, ok: bool) -> None:
-        """The model call is over. Not `ok`: it raised, and its batch comes again or is halved."""
+        """The model call is over. Not `ok`: it raised, and its batch is halved; of a single input it was a reject, a
+        retry, or the end of the process."""
         self._working_since = None
         self._handler.observe(seconds)
         if not ok:
@@ -159,6 +161,10 @@ class GroupMeter:
         for counter, amount in zip(self._restored, (lanes, calls, size_bytes), strict=True):
             counter.inc(amount)
         self._restore.observe(seconds)
+
+    def expired(self, events: int) -> None:
+        """So many inputs, at most, were gone before the group had read them."""
+        self._expired.inc(events)
 
     def rebalanced(self, kept: int, moved: int, seconds: float) -> None:
         """A rebalance is over. `moved` are the lanes that came or went."""

@@ -65,6 +65,10 @@ INTERRUPTED = Counter(
 )
 REOPENED = Counter("callbus_reopened_calls_total", "Interrupted calls that went on after all.", _GROUP)
 
+EXPIRED = Counter(
+    "callbus_expired_events_total", "Inputs, at most, whose retention was over before they were read.", _GROUP
+)
+
 RESTORE = Histogram(
     "callbus_restore_seconds", "Time to restore the state of lanes just assigned.", _GROUP, buckets=_LONG_S
 )

@@ -10,6 +10,8 @@ from callbus.errors import CodecError, Reject, Retry
 from callbus.worker.records import Input
 from callbus.worker.retry_log import Entry
 
+Refusal = CodecError | Reject | Retry  # why an input is given up: no event, refused, or asked for a retry too often
+
 
 class Fate(Enum):
     """What is to become of an input."""
@@ -30,7 +32,7 @@ class Arrival:
     call_id: str = ""
     record: Any = None
     entry: Entry | None = None
-    refusal: Reject | None = None
+    refusal: Refusal | None = None
     fate: Fate = Fate.WORKED_ON
 
     @property
@@ -60,7 +62,7 @@ class Arrival:
         elif self.attempts < most_attempts:
             self.fate = Fate.AGAIN
         else:
-            self.refusal = Reject(f"given up after {self.attempts} attempts: {problem}")
+            self.refusal = Retry(f"given up after {self.attempts} attempts: {problem}")
 
 
 def decode(codec: Codec, message: Input, entry: Entry | None, place: tuple[str, int]) -> Arrival:
@@ -69,18 +71,18 @@ def decode(codec: Codec, message: Input, entry: Entry | None, place: tuple[str, 
     try:
         arrival.call_id = (message.key or b"").decode()
     except UnicodeDecodeError:
-        arrival.refusal = Reject("the message's key is not UTF-8: it should be the call_id")
+        arrival.refusal = CodecError("the message's key is not UTF-8: it should be the call_id")
         return arrival
     if not arrival.call_id:
-        arrival.refusal = Reject("the message has no key: it should be the call_id")
+        arrival.refusal = CodecError("the message has no key: it should be the call_id")
         return arrival
     try:
         arrival.record = codec.decode(message.topic, message.value)
     except CodecError as problem:
-        arrival.refusal = Reject(str(problem))
+        arrival.refusal = problem
         return arrival
     if arrival.record.call_id != arrival.call_id:
-        arrival.refusal = Reject("the message's key is not the call_id of its event")
+        arrival.refusal = CodecError("the message's key is not the call_id of its event")
     return arrival
 
 

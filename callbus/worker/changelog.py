@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from callbus.codec import Codec
-from callbus.worker.lane import CallMemory
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Headers
 
 RESUME = "callbus_resume"  # header of a state record: {topic: offset} from which its call's inputs still matter

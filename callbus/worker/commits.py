@@ -5,7 +5,7 @@ A commit is immediate when the group is idle, and full when it is busy.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from callbus.worker.delivery import Delivery
 from callbus.worker.kip447 import GroupFenced, GroupMetadata
 from callbus.worker.limits import Limits
 from callbus.worker.ownership import Ownership
+from callbus.worker.records import Input
 from callbus.worker.stage import Finished
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,7 @@ class Commits:
         self._busy = busy
         self._done = done
         self._results: list[Result] = []
-        self._committing = False
+        self._committing: list[Result] = []
         self._changed = asyncio.Event()  # there may be something to commit, or it may be time to
         self._hurry = asyncio.Event()  # someone waits for our hands to be empty
         self._last_s = 0.0
@@ -73,6 +74,12 @@ class Commits:
     def empty(self) -> bool:
         """Whether nothing waits, and no commit is under way."""
         return not (self._results or self._committing)
+
+    @property
+    def inputs(self) -> Iterator[Input]:
+        """What was worked on and is not committed."""
+        for result in (*self._committing, *self._results):
+            yield from result.finished.inputs
 
     @property
     def has_room(self) -> bool:
@@ -111,7 +118,7 @@ class Commits:
                 continue
             await self._pace()
             results, self._results = self._results, []
-            self._committing = bool(results)
+            self._committing = results
             try:
                 for member in dict.fromkeys(result.member for result in results):
                     await self._transact(member, [result for result in results if result.member is member])
@@ -121,7 +128,10 @@ class Commits:
                         f"group {self._group.name}: {problem}. Another process works on its lanes now"
                     ) from problem
                 self._forget("fenced")
-                self._ownership.let_go()  # a rebalance is under way, or about to be noticed: what we had comes again
+                if self._ownership.member in (None, member):
+                    self._ownership.let_go()  # a rebalance is under way, or about to be noticed
+                else:
+                    self._ownership.reopen()  # it is over: this commit hung for longer than it waited
             except Fenced:
                 raise
             except KafkaError as problem:
@@ -130,7 +140,7 @@ class Commits:
                 log.warning("transaction_aborted", group=self._group.name, problem=repr(problem))
                 self._start_over(type(problem).__name__)
             finally:
-                self._committing = False
+                self._committing = []
                 self._done()
 
     async def _pace(self) -> None:
@@ -162,7 +172,8 @@ class Commits:
         for result in results:
             finished, counts = result.finished, result.finished.counts
             self._meter.retried(counts["again"])
-            self._meter.dead("Reject", counts["rejected"])
+            for error, events in finished.dead.items():
+                self._meter.dead(error, events)
             self._meter.interrupted(counts["interrupted"])
             self._meter.reopened(counts["reopened"])
             outputs = [*finished.records, *finished.loose]

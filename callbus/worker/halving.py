@@ -1,7 +1,8 @@
 """A consumer's call, narrowed down: what fails as a batch is halved until the guilty event is alone.
 
 Consumers are functions of their arguments, so that calling them again with a part of the batch is safe. A device that
-runs out of memory fails no event: the batch is halved until it fits, and the size that fits is remembered.
+runs out of memory fails no event: the batch is halved until it fits, and the size that fits is remembered. An event
+that does not fit alone is tried again later.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,12 +27,26 @@ class Room:
     """How many events (or calls' slices) the device has been seen to have memory for; None: no limit was met."""
 
     most: int | None = None
+    _too_many: int = 0  # the most that did not fit, since the last `settle`
+    _fitted: int = 0  # the most that did
+    _alone: bool = False  # one did not fit by itself
 
     def ran_out_at(self, size: int) -> None:
         """So many were too many."""
-        fits = max(1, size // 2)
-        self.most = min(self.most or fits, fits)
-        log.warning("out_of_memory", batch=size, batch_from_now_on=self.most)
+        self._too_many = max(self._too_many, size)
+        self._alone |= size == 1
+
+    def fitted(self, size: int) -> None:
+        """There was memory for so many."""
+        self._fitted = max(self._fitted, size)
+
+    def settle(self) -> None:
+        """Remember the size that fits; not where one that is too large by itself was among them: that says nothing of
+        the others."""
+        if self._too_many and not self._alone:
+            self.most = max(1, self._fitted)
+            log.warning("out_of_memory", batch=self._too_many, batch_from_now_on=self.most)
+        self._too_many, self._fitted, self._alone = 0, 0, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +65,7 @@ def handle(consumer: Stateless, events: Sequence[Any], room: Room | None = None)
     """One outcome per event. An exception other than Reject and Retry, of an event alone, goes through."""
 
     def alone(event: Any, problem: Exception) -> Outcome:
-        if isinstance(problem, Reject | Retry):
-            return problem
-        raise problem
+        return _word(problem)
 
     return _fitting(consumer.handle, events, alone, room or Room())
 
@@ -67,8 +80,8 @@ def advance(consumer: Stateful, slices: Sequence[CallSlice[Any, Any]], room: Roo
     def alone(one: CallSlice[Any, Any], problem: Exception) -> Advanced:
         if len(one.events) > 1:
             return in_two(one)
-        if one.events and isinstance(problem, Reject | Retry):
-            return Advanced(None, [(one.events[0], problem)])
+        if one.events:
+            return Advanced(None, [(one.events[0], _word(problem))])
         raise problem
 
     def in_two(one: CallSlice[Any, Any]) -> Advanced:
@@ -98,6 +111,7 @@ def _fitting(
     while len(results) < len(items):
         start = len(results)
         results += _halve(work, items[start : start + (room.most or len(items))], alone, room)
+        room.settle()
     return results
 
 
@@ -118,7 +132,19 @@ def _halve(
         return [*_halve(work, items[:middle], alone, room), *_halve(work, items[middle:], alone, room)]
     if len(results) != len(items):
         raise TypeError(f"the consumer gave {len(results)} results for {len(items)} inputs")
+    room.fitted(len(items))
     return list(results)
+
+
+def _word(problem: Exception) -> Reject | Retry:
+    """What a single input is told that failed. One that the device has no memory for asks for another attempt: others
+    may use the device too, and if it never fits it must not stop its group for ever. All else is a fault of the code,
+    and raised."""
+    if isinstance(problem, Reject | Retry):
+        return problem
+    if is_out_of_memory(problem):
+        return Retry(f"the device has no memory for this input by itself: {problem}")
+    raise problem
 
 
 def is_out_of_memory(problem: Exception) -> bool:

@@ -20,11 +20,12 @@ from callbus.kafka import Connection
 from callbus.topics import connected
 from callbus.worker.kip447 import GroupMetadata
 from callbus.worker.kip447_requests import ErrorCode
-from callbus.worker.kip447_transaction import COORDINATOR_MOVED
+from callbus.worker.kip447_verdicts import COORDINATOR_MOVED
 
 log = structlog.get_logger(__name__)
 
 _ASK_S = 10.0
+_LEAVE_S = 3.0
 _STRING = String("utf-8")
 
 
@@ -134,13 +135,14 @@ async def leave(connection: Connection, member: GroupMetadata) -> None:
     """Take the member out, once its consumer has stopped: it would join again. Who has its name by now stays in.
 
     aiokafka lets a static member go without a word, for who is told to stop may come back at once; its lanes would
-    stand still until the session is over. Whatever goes wrong here is only logged: then the session's timeout does it.
+    stand still until the session is over. Whatever goes wrong here is only logged, and a Kafka that hangs is not waited
+    for: then the session's timeout does it.
     """
     try:
-        async with connected(connection) as admin:
+        async with asyncio.timeout(_LEAVE_S), connected(connection) as admin:
             coordinator = await admin.find_coordinator(member.group_id)
             response: Any = await admin._send_request(LeaveGroupRequest(member), coordinator)
-    except (KafkaError, BrokerError, OSError) as problem:
+    except (KafkaError, BrokerError, OSError, TimeoutError) as problem:
         log.warning("not_left", group=member.group_id, problem=type(problem).__name__)
         return
     codes = {response.error_code, *(code for *_, code in response.members)} - {0}

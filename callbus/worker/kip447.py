@@ -25,17 +25,15 @@ from aiokafka.util import commit_structure_validate
 
 from callbus.lane_producer import LaneProducer
 from callbus.worker.kip447_requests import ErrorCode, OffsetFetchRequest
-from callbus.worker.kip447_transaction import (
+from callbus.worker.kip447_transaction import GroupFencedSender, Transaction, finished
+from callbus.worker.kip447_verdicts import (
     COORDINATOR_MOVED,
     FencedInstanceIdError,
     GroupFenced,
-    GroupFencedSender,
     GroupMetadata,
     ProducerFinished,
-    Transaction,
     TransactionalIdFenced,
     code_name,
-    finished,
 )
 from callbus.worker.records import OutRecord
 

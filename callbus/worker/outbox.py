@@ -12,15 +12,18 @@ from callbus.codec import Codec
 from callbus.dead_letters import dead_letter
 from callbus.errors import Reject
 from callbus.ids import event_id
+from callbus.kafka import MAX_DOCUMENT_BYTES
 from callbus.lanes import CALL_EVENTS
 from callbus.topology import Group, Topology
 from callbus.worker.arrivals import Arrival
 from callbus.worker.changelog import state_headers
-from callbus.worker.lane import CallMemory
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input, OutRecord
 from schemas.records import CallEvent, CallEventType
 
 log = structlog.get_logger(__name__)
+
+_LARGEST_BYTES = MAX_DOCUMENT_BYTES - 64 * 1024  # key, headers and framing come on top
 
 
 class Outbox:
@@ -33,8 +36,14 @@ class Outbox:
         self._state_topic = group.changelog if group.keeps_states else None
 
     def made(self, lane: int, record: Any) -> OutRecord:
-        """An event that the consumer made, on its topic. CodecError if its topic can't carry it."""
-        return self._event(self._outputs[type(record).__name__], lane, record)
+        """An event that the consumer made, on its topic. CodecError if its topic can't carry it, Reject if Kafka can't:
+        whatever it was made of must not stop its group for ever."""
+        made = self._event(self._outputs[type(record).__name__], lane, record)
+        if (size_bytes := len(made.value or b"")) > _LARGEST_BYTES:
+            raise Reject(
+                f"what comes of it for {made.topic} takes {size_bytes} bytes, and {_LARGEST_BYTES} fit in Kafka"
+            )
+        return made
 
     def state(
         self,

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from callbus.clock import now_ms
 from callbus.errors import Fenced
 from callbus.topology import Group
+from callbus.worker import holes
 from callbus.worker.kip345 import is_taken
 from callbus.worker.kip447 import GroupMetadata, fetch_offsets
 from callbus.worker.lane import Lane
@@ -37,12 +38,14 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         finish: Callable[[], Awaitable[bool]],
         settled: asyncio.Event,
         rebalanced: Callable[[int, int, float], None] = lambda *_: None,
+        expired: Callable[[int], None] = lambda _: None,
     ) -> None:
         """`restore` brings what is remembered of some lanes, given where their retry logs go on; `finish` returns once
         nothing of ours is in hand, and whether all of it was committed.
 
         `settled` is set while every assigned lane is open. `rebalanced` hears how many lanes were kept and how many
-        were opened, and how long it took since those before were let go, in seconds.
+        were opened, and how long it took since those before were let go, in seconds. `expired` hears how many inputs,
+        at most, were gone before the group had read them.
         """
         self.lanes: dict[int, Lane] = {}
         self.member: GroupMetadata | None = None
@@ -53,6 +56,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._restore = restore
         self._finish = finish
         self._rebalanced = rebalanced
+        self._expired = expired
         self._revoked_s = time.monotonic()
         self._opening: asyncio.Task[None] | None = None
         self._before: tuple[GroupMetadata, dict[int, Lane]] | None = None  # who we were, and with what
@@ -163,6 +167,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         left = self._whole(numbers)
         while left:
             offsets, left = await fetch_offsets(self._consumer, left)
+            self._expired(await holes.expired(self._consumer, self._group, offsets))
             for tp, offset in offsets.items():
                 by_lane[tp.partition][tp] = offset or 0
             ready = {lane: starts for lane, starts in by_lane.items() if not any(tp.partition == lane for tp in left)}

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from callbus.codec import Codec
 from callbus.topology import Group
 from callbus.worker import changelog, retry_log
-from callbus.worker.lane import CallMemory
+from callbus.worker.memory import CallMemory
 from callbus.worker.readback import ReadBack
 from callbus.worker.records import as_input
 from callbus.worker.waiting import Waiting

@@ -17,7 +17,8 @@ from callbus.errors import Reject, Retry
 from callbus.topology import Group, Topology
 from callbus.worker import halving, patience
 from callbus.worker.arrivals import Arrival, Fate, decode, hold_up
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.outbox import Outbox, at_once
 from callbus.worker.records import Input, OutRecord
 
@@ -44,6 +45,7 @@ class Finished:
     inputs: Sequence[Input]
     size_bytes: int  # of `records`
     counts: Counter[str]  # of "worked_on", "rejected", "again", "behind", "interrupted", "reopened"
+    dead: Counter[str]  # the rejected ones by the class of the error
 
 
 @dataclass(slots=True)
@@ -106,7 +108,8 @@ class Stage:
         loose, bound = at_once(records, self.loose)
         bound += waiting
         size_bytes = sum(len(record.value or b"") for record in bound)
-        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves))
+        dead = Counter(type(arrival.refusal).__name__ for arrival in arrivals if arrival.dead)
+        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves), dead)
 
     def _arrive(self, message: Input, lane: Lane) -> Arrival:
         entry = lane.waiting[message.waiting_id] if message.waiting_id else None
@@ -122,12 +125,14 @@ class Stage:
             if isinstance(outcome, Reject | Retry):
                 arrival.refused(outcome, self._group.retry.attempts)
         hold_up(arrivals)
-        return [
-            self._outbox.made(arrival.source.lane, made)
-            for arrival, outcome in zip(todo, outcomes, strict=True)
-            if arrival.to_work_on and not isinstance(outcome, Reject | Retry)
-            for made in outcome
-        ]
+        records: list[OutRecord] = []
+        for arrival, outcome in zip(todo, outcomes, strict=True):
+            if arrival.to_work_on and not isinstance(outcome, Reject | Retry):
+                try:
+                    records += [self._outbox.made(arrival.source.lane, made) for made in outcome]
+                except Reject as too_large:
+                    arrival.refusal = too_large
+        return records
 
     def _stateful(
         self, arrivals: Sequence[Arrival], lanes: Mapping[int, Lane], silent: Sequence[Silent]
@@ -190,10 +195,18 @@ class Stage:
         taken = [arrival for arrival in its if arrival.to_work_on]
         call, word, records = before, "", []
         if advanced is not None and (result := advanced.result) is not None:
-            arrived = [(arrival.record.event_id, *arrival.place) for arrival in taken]
-            holding = result.holding and result.holding.event_id
-            call = before.moved(result.state, result.memory, arrived, holding, result.unfinished)
-            records = [self._outbox.made(lane.number, record) for record in result.events]
+            try:
+                records = [self._outbox.made(lane.number, record) for record in result.events]
+            except Reject as too_large:
+                if not taken:
+                    raise
+                for arrival in taken:
+                    arrival.refusal = too_large
+                taken = []
+            else:
+                arrived = [(arrival.record.event_id, *arrival.place) for arrival in taken]
+                holding = result.holding and result.holding.event_id
+                call = before.moved(result.state, result.memory, arrived, holding, result.unfinished)
         if before.interrupted and taken:
             word = "reopened"
             records.insert(0, self._outbox.reopened(taken[0]))

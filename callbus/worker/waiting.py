@@ -33,6 +33,8 @@ class Waiting:
     def __init__(self, position: int = 0) -> None:
         """`position` is the offset of the log from which reading goes on."""
         self.position = position
+        self.size_bytes = 0  # of the inputs that wait
+        self._furthest: dict[str, int] = {}
         self._entries: OrderedDict[str, _Held] = OrderedDict()  # by id, in the order of the log
         self._calls: dict[bytes, deque[str]] = {}
         self._announced: defaultdict[bytes, dict[str, Entry]] = defaultdict(dict)  # written, not fetched back yet
@@ -127,6 +129,11 @@ class Waiting:
             first[topic] = min(offset, first.get(topic, offset))
         return first
 
+    def furthest(self, topic: str) -> int:
+        """The offset of the last input of a topic that has waited here, those from the dead letters left out; -1 if
+        none has. What the log told is not due before the lane, read again after a crash, has come past its input."""
+        return self._furthest.get(topic, -1)
+
     def next_due_ms(self) -> int | None:
         """When to `take` again; None if nothing waits here."""
         if self._fetched:
@@ -135,6 +142,7 @@ class Waiting:
 
     def announce(self, entry: Entry) -> None:
         """The entry is being written; it will be fetched back."""
+        self._weigh(entry)
         self._announced[entry.input.key or b""][entry.id] = entry
 
     def tried(self, entry: Entry) -> None:
@@ -168,7 +176,8 @@ class Waiting:
     def _take_in_entry(self, offset: int, entry: Entry) -> None:
         key = entry.input.key or b""
         if key in self._announced:
-            self._announced[key].pop(entry.id, None)
+            if announced := self._announced[key].pop(entry.id, None):
+                self.size_bytes -= announced.input.size_bytes
             if not self._announced[key]:
                 del self._announced[key]
         self._hold(offset, entry)
@@ -178,10 +187,16 @@ class Waiting:
     def _hold(self, offset: int, entry: Entry) -> None:
         if entry.id in self._entries:
             return
+        self._weigh(entry)
         self._entries[entry.id] = _Held(entry, offset)
         self._put_in_order(self._calls.setdefault(entry.input.key or b"", deque()), entry)
         if not entry.replayed:
             self._origins[entry.input.topic, entry.input.offset] = entry.id
+
+    def _weigh(self, entry: Entry) -> None:
+        self.size_bytes += entry.input.size_bytes
+        if not entry.replayed:
+            self._furthest[entry.input.topic] = max(self.furthest(entry.input.topic), entry.input.offset)
 
     def _put_in_order(self, queue: deque[str], entry: Entry) -> None:
         """At the end, but for an input that was read again after a crash, and comes before others of its topic that
@@ -198,6 +213,7 @@ class Waiting:
 
     def _drop(self, entry_id: str) -> None:
         entry = self._entries.pop(entry_id).entry
+        self.size_bytes -= entry.input.size_bytes
         key = entry.input.key or b""
         queue = self._calls[key]
         queue.remove(entry_id)  # the first one, always: a call's inputs are settled in order

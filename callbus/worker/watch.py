@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,9 +14,10 @@ from callbus.kafka import Connection
 from callbus.observe.meter import GroupMeter
 from callbus.reach import reach
 from callbus.topology import Group
-from callbus.worker.hand import has_silent
+from callbus.worker import holes
 from callbus.worker.lane import Lane
 from callbus.worker.ownership import Ownership
+from callbus.worker.records import Input
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +38,9 @@ class Watch:
         ownership: Ownership,
         meter: GroupMeter,
         connection: Connection,
+        uncommitted: Callable[[], Iterable[Input]],
     ) -> None:
+        """`uncommitted` are the inputs that were taken off their queues, and of which nothing is committed yet."""
         self.quiet: frozenset[int] = frozenset()
         self._group = group
         self._consumer = consumer
@@ -47,42 +51,57 @@ class Watch:
         self._back_turns = 0
         self._asked_s = 0.0
         self._refused = 0
+        self._uncommitted = uncommitted
         self._told: set[int] = set()  # lanes that the meter shows
+        self._unread_since_ms: dict[tuple[str, int], int] = {}
 
     async def turns(self) -> AsyncIterator[bool]:
-        """Each second, whether a call has fallen silent."""
+        """Each second, whether a call may have fallen silent: which one, only the work loop can say, for the model's
+        thread moves what is known of them."""
         while True:
             lanes = dict(self._ownership.lanes)
-            quiet = [number for number, lane in lanes.items() if await self._look_at(lane)]
+            taken = _by_place(self._uncommitted())
+            quiet = [number for number, lane in lanes.items() if await self._look_at(lane, taken)]
             self.quiet = frozenset(quiet)
             self._say_state()
             await self._ask_why()
             for gone in self._told - lanes.keys():
                 self._meter.lane_closed(gone)
+                for topic in self._group.inputs:
+                    self._unread_since_ms.pop((topic, gone), None)
             self._told = set(lanes)
-            now_s = time.monotonic()
-            yield any(has_silent(self._group, lanes[number], now_s) for number in quiet)
+            yield bool(quiet) and self._group.idle_after_ms is not None
             await asyncio.sleep(_EVERY_S)
 
-    async def _look_at(self, lane: Lane) -> bool:
-        """Report the lane's queue and lag; whether nothing is left to fetch or to work on."""
+    async def _look_at(self, lane: Lane, taken: Mapping[tuple[str, int], Sequence[int]]) -> bool:
+        """Report the lane's queue and lag; whether nothing is left to fetch or to take in hand."""
         now, behind = now_ms(), 0
         for topic in self._group.inputs:
-            unread = await self._unread(TopicPartition(topic, lane.number))
-            events = (unread or 0) + lane.queued(topic)
-            oldest_ms = lane.oldest_ms(topic)
-            self._meter.lag(topic, lane.number, events, 0.0 if oldest_ms is None else max(0, now - oldest_ms) / 1000)
-            behind += events if unread is not None else 1
+            unread = await self._unread(topic, lane)
+            left = (unread or 0) + lane.queued(topic)
+            in_hand = taken.get((topic, lane.number), ())  # timestamps: these are before all that is queued
+            oldest_ms = min(in_hand) if in_hand else lane.oldest_ms(topic)
+            if left and oldest_ms is None:  # nothing of it is here, and only Kafka knows how old it is: at least so old
+                oldest_ms = self._unread_since_ms.setdefault((topic, lane.number), now)
+            else:
+                self._unread_since_ms.pop((topic, lane.number), None)
+            lag_s = 0.0 if oldest_ms is None else max(0, now - oldest_ms) / 1000
+            self._meter.lag(topic, lane.number, left + len(in_hand), lag_s)
+            behind += left if unread is not None else 1
         self._meter.queued(lane.number, len(lane), lane.queued_bytes)
         self._meter.waiting(lane.number, lane.waiting.calls, len(lane.waiting))
         return not behind
 
-    async def _unread(self, tp: TopicPartition) -> int | None:
-        """How many offsets are left to fetch; None where that is not known yet."""
+    async def _unread(self, topic: str, lane: Lane) -> int | None:
+        """How many offsets are left to fetch; None where that is not known yet. BrokerError as `holes` has it."""
+        tp = TopicPartition(topic, lane.number)
         if tp not in self._consumer.assignment():
             return None
+        position = await self._consumer.position(tp)
+        if self._ownership.lanes.get(lane.number) is lane:  # else it was opened anew meanwhile, and reads elsewhere
+            holes.check_end(self._group, lane, topic, position)
         end = self._consumer.last_stable_offset(tp)
-        return None if end is None or end < 0 else max(0, end - await self._consumer.position(tp))
+        return None if end is None or end < 0 else max(0, end - position)
 
     def _say_state(self) -> None:
         away, now_s = self._away(), time.monotonic()
@@ -128,3 +147,12 @@ class Watch:
         except BrokerError:
             pass
         self._refused = 0
+
+
+def _by_place(inputs: Iterable[Input]) -> Mapping[tuple[str, int], Sequence[int]]:
+    """Their timestamps by topic and lane; those that wait for another attempt are told of by themselves."""
+    found: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for message in inputs:
+        if not message.waiting_id:
+            found[message.topic, message.lane].append(message.timestamp_ms)
+    return found

@@ -1,6 +1,7 @@
 """One consumer group in this process: fetch, work, commit, as three loops with a bounded queue between each two.
 
-* fetch polls Kafka without a pause, so that membership never depends on the model, and queues what it brings by lane;
+* fetch polls Kafka without a pause, so that membership never depends on the model, and queues what it brings by lane
+  (`intake.py`);
 * work forms a batch over all lanes and gives it to the consumer in the model's thread;
 * commit writes all that was finished since the last commit, outputs, states and offsets, in one transaction
   (`commits.py`): while one batch is being committed the next is being worked on.
@@ -8,9 +9,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -26,21 +28,19 @@ from callbus.topology import Group, Topology
 from callbus.worker import clients, ending, hand, kip345
 from callbus.worker.commits import Commits, Result
 from callbus.worker.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from callbus.worker.intake import Intake
 from callbus.worker.kip447 import GroupMetadata
 from callbus.worker.lane import Lane
 from callbus.worker.limits import DeadLetterLimit, Limits
+from callbus.worker.metered import Metered
 from callbus.worker.ownership import Ownership
 from callbus.worker.readback import ReadBack
-from callbus.worker.records import as_input
+from callbus.worker.records import Input
 from callbus.worker.restoring import Restored, restore
-from callbus.worker.retry_log import read as read_log
 from callbus.worker.stage import Finished, Stage
 from callbus.worker.watch import Watch
 
 log = structlog.get_logger(__name__)
-
-_POLL_MS = 200
-_POLL_RECORDS = 2_000
 
 
 class Worker:
@@ -66,7 +66,7 @@ class Worker:
         self._meter = meter or GroupMeter(group.name)
         self._limits = limits or Limits()
         self._limit = DeadLetterLimit(group)
-        self._stage = Stage(topology, group, consumer, codec)
+        self._stage = Stage(topology, group, Metered(consumer, self._meter), codec)
         self._codec = codec
         self._connection = connection
         self._executor = executor
@@ -81,15 +81,19 @@ class Worker:
         )
         self._loose = loose
         self._clients = (delivery, *([loose] if loose and not at_least_once else []), self._reader, self._consumer)
-        self._ownership = Ownership(self._consumer, group, self._restore, self._finish, self.settled, self._rebalanced)
+        self._ownership = Ownership(
+            self._consumer, group, self._restore, self._finish, self.settled, self._rebalanced, self._meter.expired
+        )
+        self._intake = Intake(group, self._consumer, self._ownership, self._limits, self._meter, self._arrived)
         self._commits = Commits(
             group, delivery, self._ownership, self._meter, self._limits, connection, self._busy, self._committed
         )
-        self._watch = Watch(group, self._consumer, self._ownership, self._meter, connection)
+        self._watch = Watch(group, self._consumer, self._ownership, self._meter, connection, self._uncommitted)
         self._stopping = asyncio.Event()
         self._more = asyncio.Event()  # there may be work to take: inputs, lanes, or room
         self._idle = asyncio.Event()  # nothing is in hand
         self._idle.set()
+        self._in_hand: Sequence[Input] = ()  # what the consumer has now
         self._working = False
         self._turns = 0  # batches taken
 
@@ -131,7 +135,7 @@ class Worker:
 
     async def _until_stopped(self) -> None:
         loops: list[asyncio.Future[Any]] = [
-            asyncio.create_task(loop()) for loop in (self._fetch, self._work, self._commits.run, self._watching)
+            asyncio.create_task(loop()) for loop in (self._intake.run, self._work, self._commits.run, self._watching)
         ]
         stop = asyncio.create_task(self._stopping.wait())
         vital = [*loops, self._ownership.failure]
@@ -143,54 +147,17 @@ class Worker:
         finally:
             await ending.cancel([*loops, stop])
 
-    async def _fetch(self) -> None:
-        while True:
-            try:
-                fetched = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLL_RECORDS)
-            except KafkaError as problem:
-                if not problem.retriable:
-                    raise
-                log.warning("fetch_failed", group=self.group.name, problem=repr(problem))
-                await asyncio.sleep(_POLL_MS / 1000)
-                continue
-            lanes = self._ownership.lanes
-            for tp, messages in fetched.items():
-                if (lane := lanes.get(tp.partition)) is not None:
-                    self._take_in(lane, tp.topic, messages)
-                    self._more.set()
-            self._hold_back(lanes)
-
-    def _take_in(self, lane: Lane, topic: str, messages: "list[Any]") -> None:
-        if topic == self.group.retries:
-            for message in messages:
-                lane.waiting.fetched(message.offset, read_log(as_input(message)))
-        else:
-            lane.add(map(as_input, messages))
-        self._meter.fetched(len(messages), sum(len(message.value or b"") for message in messages))
-
-    def _hold_back(self, lanes: Mapping[int, Lane]) -> None:
-        """Pause full lanes, resume the others. A rebalance forgets pauses, so this is said again after every poll."""
-        paused = self._consumer.paused()
-        for tp in self._consumer.assignment():
-            lane = lanes.get(tp.partition)
-            full = lane is not None and (
-                len(lane) > self._limits.queued_inputs or lane.queued_bytes > self._limits.queued_bytes
-            )
-            if full and tp not in paused:
-                self._consumer.pause(tp)
-            elif not full and tp in paused:
-                self._consumer.resume(tp)
-
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             taken, member, waited_s = await self._next()
             lanes, epoch, began_ns = dict(self._ownership.lanes), self._commits.epoch, time.time_ns()
             self._meter.batch(len(taken.batch), waited_s)
+            self._in_hand = taken.batch
             try:
                 finished = await loop.run_in_executor(self._executor, self._in_the_models_thread, taken, lanes)
             finally:
-                self._working = False
+                self._working, self._in_hand = False, ()
             if epoch == self._commits.epoch:
                 self._limit.count(len(finished.inputs), finished.counts["rejected"], time.monotonic())
                 self._commits.add(Result(member, finished, began_ns, time.time_ns(), self._send(finished)))
@@ -203,13 +170,7 @@ class Worker:
 
     def _in_the_models_thread(self, taken: hand.Hand, lanes: Mapping[int, Lane]) -> Finished:
         structlog.contextvars.bind_contextvars(group=self.group.name)  # for what the consumer logs
-        began_s, finished = time.monotonic(), None
-        self._meter.working()
-        try:
-            finished = self._stage.work(taken.batch, lanes, taken.silent, taken.crowd)
-            return finished
-        finally:
-            self._meter.worked(time.monotonic() - began_s, finished is not None)
+        return self._stage.work(taken.batch, lanes, taken.silent, taken.crowd)
 
     async def _next(self) -> tuple[hand.Hand, GroupMetadata, float]:
         """Waits for inputs, and then up to max_wait_ms for a full batch. It, as whom, how long it waited."""
@@ -242,6 +203,13 @@ class Worker:
             self._more.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._more.wait(), sleep_s)
+
+    def _arrived(self) -> None:
+        self._more.set()
+
+    def _uncommitted(self) -> Iterator[Input]:
+        """What was taken and is not committed."""
+        return chain(self._in_hand, self._commits.inputs)
 
     def _busy(self) -> bool:
         return self._working or any(self._ownership.lanes.values())

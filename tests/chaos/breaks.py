@@ -15,7 +15,8 @@ from aiokafka.structs import OffsetAndMetadata
 from callbus.worker import clients, outbox, ownership, retry_log, worker
 from callbus.worker.commits import Commits
 from callbus.worker.kip447 import GroupMetadata, fetch_offsets
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.ownership import Ownership
 from callbus.worker.restoring import Restored
 from callbus.worker.waiting import Waiting

@@ -1,9 +1,11 @@
 """Dead letters on the shared broker, in a graph with names of its own: written, and what has become of them read."""
 
 import asyncio
+import signal
 import sys
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -100,6 +102,19 @@ class House:
         """What was sent back, lane by lane in order."""
         said = [retry_log.read(as_input(message)) for message in self.committed(f"{self.name}-retry")]
         return [each for each in said if isinstance(each, retry_log.Entry)]
+
+    def advance(self, process: "Popen[str]", enough: Callable[[list[Settlement]], bool]) -> bool:
+        """Let an operator run a few ms at a time until `enough` of the settlements, and leave it frozen there; whether
+        it had not ended before. A look at Kafka takes longer than the operator needs for all of its letters."""
+        deadline = time.monotonic() + 2 * LIMIT_S
+        while process.poll() is None:
+            process.send_signal(signal.SIGSTOP)
+            if enough(self.settlements()):
+                return process.poll() is None
+            assert time.monotonic() < deadline
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.02)
+        return False
 
     def settlements(self, group: str = "") -> list[Settlement]:
         messages = self.committed(f"{group or self.name}-dead-letters")

@@ -74,9 +74,10 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Running]:
-    """`callbus run` with an HTTP end on a free port; killed at the end, if it did not end before."""
-    process = started("run", *arguments, "--http", "127.0.0.1:0", "--log-json", "--member", "0")
+def running(*arguments: str, first: str = "") -> Iterator[Running]:
+    """`callbus run` with an HTTP end on a free port; killed at the end, if it did not end before. `first`: Python that
+    the process runs before anything else."""
+    process = started("run", *arguments, "--http", "127.0.0.1:0", "--log-json", "--member", "0", first=first)
     try:
         yield Running(process)
     finally:

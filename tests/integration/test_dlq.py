@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import signal
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -112,21 +111,13 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(house: House) -> None:
     """`kill -9` of the process, time and again: every letter is sent back once, whole, in its call's order."""
     letters = several_hundred(house)
     kills, done = 0, 0
-    deadline = time.monotonic() + 2 * LIMIT_S
     while done < len(letters):
-        assert time.monotonic() < deadline
         process = house.start("replay", "--all", "--yes", "--at-once", "2")
         try:
-            while process.poll() is None:
-                if len(house.settlements()) > done + 50:
-                    process.kill()
-                    kills += 1
-                    break
-                time.sleep(0.05)
-            process.communicate(timeout=LIMIT_S)
+            kills += house.advance(process, lambda settled: len(settled) > done + 60)  # noqa: B023  asked at once
         finally:
             process.kill()
-            process.wait()
+            process.communicate(timeout=LIMIT_S)
         assert process.returncode in (0, -signal.SIGKILL)
         done = len(house.settlements())
     assert kills >= 3, "it was too quick to be killed in the middle"
@@ -135,13 +126,16 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(house: House) -> None:
 
 
 def test_of_two_operators_the_second_takes_over(house: House) -> None:
-    """The first ends with exit code 8 and says how far it came; together they send every letter back once."""
+    """The first ends with exit code 8 and says how far it came; together they send every letter back once.
+
+    The first stands still while the second works: else it would be done before, where the second is slow to begin.
+    """
     letters = several_hundred(house)
     first = house.start("replay", "--all", "--yes", "--at-once", "1")
     try:
-        while not house.settlements():
-            assert first.poll() is None
+        assert house.advance(first, bool)
         second = house.dlq("replay", "--all", "--yes")
+        first.send_signal(signal.SIGCONT)
         told, said = first.communicate(timeout=LIMIT_S)
     finally:
         first.kill()
@@ -158,9 +152,9 @@ def test_ctrl_c_finishes_the_transaction_in_hand(house: House) -> None:
     letters = several_hundred(house)
     process = house.start("replay", "--all", "--yes", "--at-once", "1", "--json")
     try:
-        while not house.settlements():
-            assert process.poll() is None
+        assert house.advance(process, bool)
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
         told, said = process.communicate(timeout=LIMIT_S)
     finally:
         process.kill()

@@ -192,16 +192,27 @@ async def test_kafka_hangs_for_longer_than_any_timeout(tmp_path: Path) -> None:
         assert (len(it.logged("kafka_away")), len(it.logged("kafka_back"))) == (1, 1)
 
 
-async def test_a_worker_can_be_stopped_while_kafka_is_away(tmp_path: Path) -> None:
-    """What is in hand can't be committed: it is left after the drain limit and a few seconds."""
+@pytest.mark.parametrize("hangs", [False, True], ids=["away", "hung"])
+async def test_a_worker_can_be_stopped_while_kafka_is_away(tmp_path: Path, hangs: bool) -> None:
+    """What is in hand can't be committed: it is left after the drain limit and a few seconds, also where the goodbyes
+    are not answered."""
     async with house(tmp_path / "kafka") as it:
-        await asyncio.to_thread(it.broker.kill)
-        await until(lambda: it.states[-1] == "waiting_for_kafka", limit_s=5)
-        began = time.monotonic()
-        it.worker.stop()
-        await until(lambda: it.states[-1] == "stopped", limit_s=20)
-        assert time.monotonic() - began < 15
-        await asyncio.to_thread(it.broker.start)  # for the door, which waits
+        assert it.broker.pid
+        if hangs:
+            os.kill(it.broker.pid, signal.SIGSTOP)
+        else:
+            await asyncio.to_thread(it.broker.kill)
+        try:
+            await until(lambda: it.states[-1] == "waiting_for_kafka", limit_s=8)
+            began = time.monotonic()
+            it.worker.stop()
+            await until(lambda: it.states[-1] == "stopped", limit_s=60)
+            assert time.monotonic() - began < 15
+        finally:  # for the door, which waits
+            if hangs:
+                os.kill(it.broker.pid, signal.SIGCONT)
+            else:
+                await asyncio.to_thread(it.broker.start)
 
 
 async def test_a_door_waits_for_kafka_and_says_so_when_it_gives_up(tmp_path: Path) -> None:

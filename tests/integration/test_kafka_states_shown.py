@@ -86,7 +86,7 @@ def test_a_log_that_can_not_be_written_stops_nobody(kafka: EmbeddedBroker, targe
                 ready = ask.get("/readyz").status_code == 200
             time.sleep(0.05)
         publish(kafka.bootstrap_servers, 2, b"junk")
-        while 'dead_letters_total{error="Reject",group="documents"} 1.0' not in ask.get("/metrics").text:
+        while 'dead_letters_total{error="CodecError",group="documents"} 1.0' not in ask.get("/metrics").text:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.terminate()

@@ -49,11 +49,11 @@ def test_the_metrics_of_a_worker_that_works(kafka: str) -> None:
         assert count("fetched_events_total") == EVENTS + 1
         assert count("fetched_bytes_total") > EVENTS * 50
         assert count("batch_events_sum") == EVENTS + 1
-        assert count("handler_seconds_count") == count("batch_events_count") > 0
+        assert count("batch_events_count") >= count("handler_seconds_count") > 0  # junk alone is no call of the model
         assert count("handler_seconds_sum") > 0
         assert count("transaction_seconds_count") > 0
         assert count("committed_records_total") >= 3  # a document, a dead letter, and word of it to its call
-        assert count("dead_letters_total", error="Reject") == 1
+        assert count("dead_letters_total", error="CodecError") == 1
         assert count("restored_lanes_total") == len(LANES)
         eventually(lambda: worker.sample("callbus_lag_events", topic="entities", lane="5") == 0, worker)
         assert worker.sample("callbus_lag_seconds", topic="entities", lane="5") == 0

@@ -73,7 +73,7 @@ async def test_after_the_last_attempt_it_is_a_dead_letter_and_its_call_goes_on(k
         [(_, letter)] = await read(kafka, "translation-dead-letters", 1)
         [(_, failed)] = await read(kafka, "call-events", 1)
     assert of("call", found) == ["0", "2", "3"]
-    assert (letter.attempts, letter.topic, letter.offset) == (3, "transcripts", 1)
+    assert (letter.error, letter.attempts, letter.topic, letter.offset) == ("Retry", 3, "transcripts", 1)
     assert (failed.type, failed.stage) == ("failed", "translation")
     assert "given up after 3 attempts: the dictionary is lost" in letter.message
 

@@ -13,7 +13,8 @@ from callbus.codec import Codec
 from callbus.consumer import Stateful, Stateless
 from callbus.topology import Group, Topology
 from callbus.worker import changelog, hand, retry_log
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import OutRecord, as_input
 from callbus.worker.stage import Finished, Stage
 from callbus.worker.waiting import Waiting

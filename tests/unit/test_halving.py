@@ -85,6 +85,44 @@ def test_a_device_that_runs_out_of_memory_refuses_nothing_and_the_size_that_fits
     assert sizes == [8, 8, 8, 8]
 
 
+class Roomy:
+    """Has memory for eight numbers below a hundred, and for none above."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def handle(self, events: Sequence[int]) -> list[Outcome]:
+        self.sizes.append(len(events))
+        if len(events) > 8 or max(events) > 100:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return [[] for _ in events]
+
+    def advance(self, slices: Sequence[CallSlice[Any, Any]]) -> list[CallResult[Any, Any]]:
+        self.handle([event for one in slices for event in one.events])
+        return [CallResult([], None) for _ in slices]
+
+
+@pytest.mark.parametrize("place", [0, 7])
+def test_what_does_not_fit_by_itself_is_tried_again_and_the_others_stay_together(place: int) -> None:
+    """It neither stops the group for ever, nor makes it work on one input at a time from then on."""
+    events, room, consumer = [*range(8)], halving.Room(), Roomy()
+    events[place] = 1_000
+    outcomes = halving.handle(consumer, events, room)
+    assert [isinstance(outcome, Retry) for outcome in outcomes] == [event > 100 for event in events]
+    assert "no memory for this input by itself" in str(outcomes[place])
+    assert room.most is None
+    consumer.sizes.clear()
+    halving.handle(consumer, [*range(8)], room)
+    assert consumer.sizes == [8]
+
+
+def test_what_of_a_call_does_not_fit_by_itself_is_tried_again() -> None:
+    """What comes after it in its call waits behind it."""
+    [one] = halving.advance(Roomy(), [CallSlice("a", [1, 2, 1_000, 4], None, None)])
+    assert ([event for event, _ in one.refused], one.left) == ([1_000], [4])
+    assert isinstance(one.refused[0][1], Retry)
+
+
 def test_a_call_whose_every_event_is_refused_has_not_moved() -> None:
     """There is no new state to write."""
     [one] = halving.advance(Summing(), [CallSlice("a", [13], 10, None)])

@@ -48,7 +48,8 @@ from callbus.worker.kip447_requests import (
     TxnOffsetCommitRequest_v3,
     TxnOffsetCommitResponse_v3,
 )
-from callbus.worker.kip447_transaction import CommitVerdict, Transaction, commit_verdict, finished
+from callbus.worker.kip447_transaction import Transaction, finished
+from callbus.worker.kip447_verdicts import CommitVerdict, commit_verdict
 from callbus.worker.records import OutRecord
 
 MEMBER = GroupMetadata("qa", 7, "member-1", "qa-0")

@@ -1,6 +1,7 @@
 """callbus.worker.lane: queues, what may be committed, whose turn it is."""
 
-from callbus.worker.lane import CallMemory, Lane, in_turn
+from callbus.worker.lane import Lane, in_turn
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input
 
 

@@ -53,6 +53,7 @@ REPORTS: list[tuple[Callable[[GroupMeter], None], dict[str, float], dict[str, st
     ),
     (lambda m: m.aborted("KafkaError"), {"callbus_transactions_aborted_total": 1}, {"reason": "KafkaError"}),
     (lambda m: m.retried(2), {"callbus_retried_events_total": 2}, {}),
+    (lambda m: m.expired(7), {"callbus_expired_events_total": 7}, {}),
     (lambda m: m.dead("Reject", 3), {"callbus_dead_letters_total": 3}, {"error": "Reject"}),
     (lambda m: m.interrupted(2), {"callbus_interrupted_calls_total": 2}, {}),
     (lambda m: m.reopened(1), {"callbus_reopened_calls_total": 1}, {}),

@@ -12,7 +12,8 @@ from callbus.consumer import CallResult, CallSlice, Reject
 from callbus.ids import event_id
 from callbus.topology import load
 from callbus.worker.changelog import remember
-from callbus.worker.lane import CallMemory, Lane
+from callbus.worker.lane import Lane
+from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input, OutRecord
 from callbus.worker.stage import Finished, Stage
 from schemas.records import AudioChunk, TranscriptionProgress
@@ -121,7 +122,8 @@ def test_why_an_input_was_rejected_stands_in_its_letter_and_never_in_the_log(cod
     with structlog.testing.capture_logs() as lines:
         done = work(codec, Lane(0, {AUDIO: 0, "call-recordings": 0}), inputs(codec, b"my secret"))
     [letter] = [codec.decode(r.topic, r.value) for r in done.records if r.topic.endswith("-dead-letters")]
+    assert (letter.error, done.dead) == ("CodecError", {"CodecError": 1})
     assert "6d 79 20 73" in letter.message  # its first bytes
     [line] = [line for line in lines if line["event"] == "rejected"]
-    assert (line["group"], line["lane"], line["call_id"], line["error"]) == ("transcription", 0, "open", "Reject")
+    assert (line["group"], line["lane"], line["call_id"], line["error"]) == ("transcription", 0, "open", "CodecError")
     assert letter.message not in str(lines)

@@ -60,7 +60,7 @@ class Lines(RuleBasedStateMachine):
                 if not back
                 else next(o for o in range(last - 1, -100, -3) if f"{topic}:{o}" not in self.entries)
             )
-            source = Input(topic, 0, offset, key, b"", (), 0)
+            source = Input(topic, 0, offset, key, b"x" * (offset % 7), (), 0)
             if offset >= 0 and not self.waiting.holds(topic, offset):
                 entry = Entry(id_of(source), source, attempts, self.now_ms + attempts * 100)
                 self.waiting.announce(entry)
@@ -69,7 +69,7 @@ class Lines(RuleBasedStateMachine):
     @rule(key=KEYS, topic=TOPICS)
     def send_back(self, key: bytes | None, topic: str) -> None:
         """Somebody sends a dead letter back."""
-        source = Input(topic, 0, 1_000_000 - self.end, key, b"", (), 0)  # no input that waits
+        source = Input(topic, 0, 1_000_000 - self.end, key, b"xx", (), 0)  # no input that waits
         self._write(Entry(f"replay:{self.end}", source, replayed=True))
 
     @rule()
@@ -139,6 +139,11 @@ class Lines(RuleBasedStateMachine):
         """Every answer is the naive one."""
         waiting = self.waiting
         assert len(waiting) == len(self.entries) - len(self._foreign())
+        here = [entry for entry_id, entry in self.entries.items() if entry_id not in self._foreign()]
+        assert waiting.size_bytes == sum(entry.input.size_bytes for entry in here)
+        for topic in ("live", "backlog"):
+            its = [entry.input.offset for entry in here if entry.input.topic == topic and not entry.replayed]
+            assert waiting.furthest(topic) >= max(its, default=-1)
         keys = {entry.input.key or b"" for entry_id, entry in self.entries.items() if entry_id not in self._foreign()}
         assert waiting.calls == len(keys)
         for key in (b"a", b"b", None):

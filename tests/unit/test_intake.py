@@ -1,0 +1,141 @@
+"""How much of what Kafka has is held in memory: full lanes are paused, and never so that they can't get empty."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAuthorizationFailedError
+
+from callbus.observe.meter import GroupMeter
+from callbus.topology import Group
+from callbus.worker.intake import Intake
+from callbus.worker.lane import Lane
+from callbus.worker.limits import Limits
+from callbus.worker.records import Input
+from callbus.worker.retry_log import Entry, entry_record, id_of
+from callbus.worker.waiting import Waiting
+from tests.builders import Message
+
+GROUP = Group(name=f"intake{uuid.uuid4().hex}", inputs=("live", "backlog"))
+LIMITS = Limits(queued_inputs=4, queued_bytes=100, waiting_inputs=4, waiting_bytes=100)
+INPUTS = {TopicPartition("live", 0), TopicPartition("backlog", 0)}
+EVERY = INPUTS | {TopicPartition(GROUP.retries, 0)}
+
+
+class Fetching:
+    """Hands out what it was given, one poll after the other, and then no more."""
+
+    def __init__(self, *polls: Mapping[TopicPartition, Sequence[Message]] | Exception) -> None:
+        self._polls = list(polls)
+        self._paused: set[TopicPartition] = set()
+        self.over = asyncio.Event()
+
+    async def getmany(self, **_: Any) -> Mapping[TopicPartition, Sequence[Message]]:
+        if not self._polls:
+            self.over.set()
+            await asyncio.Event().wait()
+        poll = self._polls.pop(0)
+        if isinstance(poll, Exception):
+            raise poll
+        return poll
+
+    def assignment(self) -> set[TopicPartition]:
+        return EVERY
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self._paused)
+
+    def pause(self, tp: TopicPartition) -> None:
+        self._paused.add(tp)
+
+    def resume(self, tp: TopicPartition) -> None:
+        self._paused.remove(tp)
+
+
+def messages(topic: str, *offsets: int, size_bytes: int = 1) -> dict[TopicPartition, list[Message]]:
+    return {TopicPartition(topic, 0): [Message(topic, 0, offset, b"call", b"x" * size_bytes) for offset in offsets]}
+
+
+def waits(offset: int, size_bytes: int = 1, topic: str = "live") -> Entry:
+    source = Input(topic, 0, offset, b"call", b"x" * size_bytes, (), 0)
+    return Entry(id_of(source), source, attempts=1)
+
+
+def opened(*entries: Entry, position: int = 0) -> Lane:
+    """A lane that is read from `position` on, with these entries in its retry log."""
+    waiting = Waiting()
+    waiting.restore(list(enumerate(entries)), len(entries))
+    return Lane(0, {"live": position, "backlog": position}, waiting=waiting, retries=GROUP.retries)
+
+
+async def paused(lane: Lane, *polls: Mapping[TopicPartition, Sequence[Message]]) -> set[TopicPartition]:
+    """What is paused after these polls."""
+    fetching, owner = Fetching(*polls, {}), SimpleNamespace(lanes={0: lane})
+    await run(fetching, owner)
+    return fetching.paused()
+
+
+async def run(fetching: Fetching, owner: Any) -> None:
+    intake = Intake(GROUP, fetching, owner, LIMITS, GroupMeter(GROUP.name), lambda: None)
+    task, over = asyncio.create_task(intake.run()), asyncio.create_task(fetching.over.wait())
+    await asyncio.wait({task, over}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    over.cancel()
+    if task.done():
+        task.result()
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_a_full_queue_pauses_its_lane_and_an_empty_one_lets_it_go_on() -> None:
+    """In events and in bytes."""
+    lane = opened()
+    assert await paused(lane, messages("live", 0, 1, 2, 3)) == set()
+    assert await paused(lane, messages("live", 4)) == EVERY
+    lane.take("live", 5)
+    assert await paused(lane) == set()
+    assert await paused(lane, messages("live", 5, size_bytes=101)) == EVERY
+
+
+@pytest.mark.parametrize("entries", [[waits(n) for n in range(5)], [waits(0, size_bytes=101)]], ids=["many", "large"])
+async def test_what_waits_is_bounded_too(entries: list[Entry]) -> None:
+    """A device that is down, or a flood of one call, must not bring the whole backlog into memory. The retry log is
+    read on: what waits is fetched back from there."""
+    lane = opened(*entries, position=9)
+    assert await paused(lane) == INPUTS
+    for entry in entries:
+        lane.waiting.settle(entry.id)
+    assert await paused(lane) == set()
+
+
+async def test_what_waits_and_is_not_fetched_back_counts_as_well() -> None:
+    """It is in memory from the moment on when it is written."""
+    lane, entries = opened(position=9), [waits(n) for n in range(5)]
+    for entry in entries:
+        lane.waiting.announce(entry)
+    assert await paused(lane) == INPUTS
+    record = [entry_record(GROUP.retries, entry) for entry in entries]
+    log = [Message(GROUP.retries, 0, n, one.key, one.value, one.headers) for n, one in enumerate(record)]
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log}) == INPUTS
+    assert len(list(lane.waiting.take(9, 9, 1 << 50, lambda _: True))) == 5
+    assert lane.waiting.size_bytes == 5
+
+
+async def test_a_lane_that_is_read_again_comes_past_what_waits() -> None:
+    """What waits is not due before: to pause the lane then would be for ever."""
+    entries = [waits(n) for n in range(5)]
+    assert await paused(opened(*entries, position=4)) == {TopicPartition("backlog", 0)}
+    assert await paused(opened(*entries, position=5)) == INPUTS
+
+
+async def test_a_fetch_that_fails_is_tried_again_and_a_right_that_lacks_is_not() -> None:
+    """The one mends by itself; the other ends the worker with the reason."""
+    lane, problem = opened(), KafkaConnectionError()
+    assert problem.retriable
+    await run(Fetching(problem, messages("live", 0)), SimpleNamespace(lanes={0: lane}))
+    assert len(lane) == 1
+    with pytest.raises(KafkaError):
+        await run(Fetching(TopicAuthorizationFailedError("live")), SimpleNamespace(lanes={0: lane}))
