@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from callbus.consumer import CallResult, Model, Settings
 from callbus.errors import Reject
@@ -27,6 +27,7 @@ from consumers.transcription import ears as listening
 from consumers.transcription import partials, utterances
 from consumers.transcription.call import Call, Listened, fall_silent, listen
 from consumers.transcription.channel import Segment
+from consumers.transcription.copy import may_wait
 from consumers.transcription.ears import Ear, Ears, Recognizes, Recordings
 from consumers.transcription.hearings import (
     Hearings,
@@ -36,19 +37,17 @@ from consumers.transcription.hearings import (
     Turn,
     after_live,
     after_reading,
+    newest,
+    put_off,
     turn_of,
     unheard,
 )
+from consumers.transcription.pace import Pace
 from consumers.transcription.partials import Due, Following, Partials, Told
 from consumers.transcription.recognizer import Heard, Sound
-from consumers.transcription.recording import PART_S, Reading
+from consumers.transcription.recording import Reading
 from consumers.transcription.vad import Vad
-from schemas.records import AudioChunk, PartialUtterance, Recording, Speaker, Utterance
-
-SMALL_PART_S = 3
-"""Of each channel of a recording, at a time, while live calls are there: they wait no longer than this takes."""
-
-_PATIENCE = 10  # batches without live audio after which a recording is read in large parts again
+from schemas.records import PartialUtterance, Recording, Speaker, Utterance
 
 log = structlog.get_logger()
 
@@ -60,6 +59,15 @@ class Options(BaseModel):
 
     partials: Partials | None = Field(default=Partials(), description="What is told of open utterances; null: nothing.")
     recordings: Recordings = Field(default=Recordings(), description="With how much care recordings are heard.")
+
+    @field_validator("recordings")
+    @classmethod
+    def _after_partials(cls, recordings: Recordings, info: ValidationInfo) -> Recordings:
+        """Under load partials are thinned out first, then a model steps down."""
+        before = info.data.get("partials")
+        if before and recordings.behind_ms is not None and recordings.behind_ms < before.behind_ms:
+            raise ValueError("its `behind` should be no shorter than that of `partials`, which are thinned out first")
+        return recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +121,16 @@ class Transcription:
         self._vad = vad
         self._ears = ears or Ears(Ear(model, recognizer), Ear(model, recognizer))
         self._partials = (options or Options()).partials
-        self._without_live = _PATIENCE
+        self._pace = Pace()
 
     def advance(self, slices: Sequence[Slice]) -> list[Result]:
         """Find the utterances of every call, recognise them together, and say what each call came to."""
-        part_s = self._part_s(slices)
+        part_s = self._pace.part_s(slices)
         turns = [turn_of(one) for one in slices]
-        parts = [None if turn.says_nothing else self._listen(turn, part_s) for turn in turns]
-        heard = self._hear([part for part in parts if part])
-        return [
-            self._result(part, heard) if part else _as_before(turn) for turn, part in zip(turns, parts, strict=True)
-        ]
-
-    def _part_s(self, slices: Sequence[Slice]) -> int:
-        """How much of a recording is read now. Its cuts do not depend on it, only how long live calls wait."""
-        live = any(isinstance(event, AudioChunk) for one in slices for event in one.events)
-        self._without_live = 0 if live else self._without_live + 1
-        return PART_S if self._without_live > _PATIENCE else SMALL_PART_S
+        next_one = self._pace.next_of(turns)
+        parts = [self._listen(turn, part_s if turn is next_one else 0) for turn in turns]
+        heard = self._hear([part for part in parts if isinstance(part, _Part)])
+        return [self._result(part, heard) if isinstance(part, _Part) else part for part in parts]
 
     def _hear(self, parts: Sequence[_Part]) -> Mapping[int, Heard]:
         """What was said in the segments and in the partials that there is room for, by the `id` of their sounds."""
@@ -146,9 +147,12 @@ class Transcription:
             heard |= {id(sound): its for sound, its in zip(sounds, answers, strict=True)}
         return heard
 
-    def _listen(self, turn: Turn, part_s: int) -> _Part:
-        """The next part of the call: its live chunks, or else of its recording."""
+    def _listen(self, turn: Turn, part_s: int) -> _Part | Result:
+        """The next part of the call: its live chunks, or else so much of its recording. A result, where there is
+        nothing to hear now."""
         one = turn.one
+        if turn.says_nothing:
+            return _as_before(turn)
         if turn.read:
             return self._read(turn, turn.read, part_s)
         before = turn.following
@@ -160,12 +164,18 @@ class Transcription:
         rejected = [*turn.rejected, *live.rejected]
         return _Part(turn, live, self._ears.live, rejected, following=following, due=due)
 
-    def _read(self, turn: Turn, recording: Recording, part_s: int) -> _Part:
+    def _read(self, turn: Turn, recording: Recording, part_s: int) -> _Part | Result:
         ear = self._ears.for_recording(turn.one.behind_s)
+        event = next((event for event in turn.one.events if event is recording), None)
         try:
-            listened, rest = turn.reading(recording).next_part(self._vad, part_s)
+            if not part_s and (event is None or may_wait(recording)):
+                return put_off(turn, recording, turn.memory.reading)
+            reading = turn.reading(recording)
+            self._pace.opened(reading)
+            if not part_s:
+                return put_off(turn, recording, reading)
+            listened, rest = reading.next_part(self._vad, part_s)
         except Reject as problem:
-            event = next((event for event in turn.one.events if event is recording), None)
             if event is None:
                 log.warning("a recording can't be read", call_id=turn.one.call_id)
             rejected = [*turn.rejected, (event, problem)] if event else turn.rejected
@@ -182,7 +192,7 @@ class Transcription:
         if state is None or ((listened.silent or listened.ended_by) and not begun):
             # Without memory: whether there is a crash before a late chunk changes nothing.
             return CallResult([*said, *withdrawn], state, rejected=part.rejected)
-        trigger = _last(turn.one.events, part.rejected) or memory.trigger or memory.holding if begun else None
+        trigger = newest(turn.one.events, part.rejected) or memory.trigger or memory.holding if begun else None
         if listened.ended_by or listened.silent or part.following is None:
             after, revised = Hearings(None, memory.reading, trigger), list[PartialUtterance]()
         else:
@@ -195,7 +205,7 @@ class Transcription:
         state = after_reading(turn, part.listened, part.rest, len(said))
         if state is None:
             return CallResult(said, None, rejected=part.rejected)
-        trigger = _last(turn.one.events, part.rejected) or memory.trigger if part.rest else None
+        trigger = newest(turn.one.events, part.rejected) or memory.trigger if part.rest else None
         after = Hearings(memory.following, part.rest, trigger)
         return CallResult(said, state, after, after.holding, part.rejected, unfinished=part.rest is not None)
 
@@ -272,9 +282,3 @@ def _as_before(turn: Turn) -> Result:
     if turn.one.silent and turn.state.live_ended:
         return CallResult((), None)
     return CallResult((), turn.one.state, turn.one.memory, turn.memory.holding, turn.rejected)
-
-
-def _last(events: Sequence[Input], rejected: Sequence[tuple[Input, Reject]]) -> Input | None:
-    """The last event that was not rejected."""
-    refused = {id(event) for event, _ in rejected}
-    return next((event for event in reversed(events) if id(event) not in refused), None)

@@ -115,7 +115,7 @@ class Call:
             self._record(leg, rest(self._gathered[leg], self._known.sounding))
         if self._recorder:
             self._recorder.close()
-            if not self._recorder.samples:  # nobody spoke: a file can't tell that
+            if self._recorder.length_ms <= self._known.longer_than_ms:  # or nobody spoke: a file can't tell that
                 self._leave_recording()
         if self._known.live or not self._known.recording:
             for leg in open_legs:
