@@ -177,7 +177,9 @@ class Transcription:
             listened, rest = reading.next_part(self._vad, part_s)
         except Reject as problem:
             if event is None:
-                log.warning("a recording can't be read", call_id=turn.one.call_id)
+                # No dead letter will say why; where the file lies may be personal, and stays out.
+                reason = str(problem).removeprefix(f"{recording.uri}: ")
+                log.warning("a recording can't be read", call_id=turn.one.call_id, reason=reason)
             rejected = [*turn.rejected, (event, problem)] if event else turn.rejected
             return _Part(turn, Listened(Call()), ear, rejected, broken=event is None)
         return _Part(turn, listened, ear, turn.rejected, rest)
