@@ -11,10 +11,8 @@ from callbus.audio import decode_file
 from callbus.modes import Mode, Rule
 from producers.line import Line, Recordings, Spool
 from producers.line.call import NOTHING
-from schemas.records import CallEvent, Recording, Speaker
+from schemas.records import CallEvent, Recording
 from tests.lines import Memory, counted
-
-LEGS: tuple[Speaker, ...] = ("agent", "caller")
 
 
 def line(

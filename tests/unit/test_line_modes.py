@@ -13,8 +13,8 @@ from callbus.sound_codecs import CODECS
 from producers.line import Sounding
 from schemas.records import AudioChunk, CallEvent, Recording
 from tests.cli import TOPOLOGY, callbus
-from tests.lines import SOUNDING, Memory, assert_whole, counted
-from tests.recorded import LEGS, heard, left, line, of, started
+from tests.lines import LEGS, SOUNDING, Memory, assert_whole, counted
+from tests.recorded import heard, left, line, of, started
 from tests.until import until
 
 

@@ -14,8 +14,8 @@ from callbus.errors import InputError
 from callbus.modes import Mode
 from producers.line import Recordings
 from schemas.records import CallEvent
-from tests.lines import SOUNDING, Memory, assert_whole, counted
-from tests.recorded import LEGS, heard, left, line, of
+from tests.lines import LEGS, SOUNDING, Memory, assert_whole, counted
+from tests.recorded import heard, left, line, of
 from tests.until import until
 
 HEARD_S = 4_000_000_000  # later than any event of the call
