@@ -1,9 +1,9 @@
 """transcription: audio in, utterances out; each channel is one speaker.
 
 A live call's chunks and a finished recording take the same way: `channel` and `segmenter` find the utterances,
-`recognizer` hears what was said in all of them together, `utterances` says it in events. A recording is read in parts,
-so that live calls pass between. Utterances are cut at pauses and depend on nothing but the audio, so a replay after a
-crash goes on from `TranscriptionProgress`, repeating nothing.
+`recognizer` hears what was said in all of them together, `saying` says it in events. A recording is read in parts, one
+with each batch (`pace`), so that live calls pass between. Utterances are cut at pauses and depend on nothing but the
+audio, so a replay after a crash goes on from `TranscriptionProgress`, repeating nothing.
 
 While an utterance is still being spoken, `partials` says what is understood of it so far. In one batch the finals of
 live calls come first, then partials within their budget, then a recording's part: a small one while calls are live.
@@ -16,7 +16,6 @@ never came between becomes a gap, and the call ends once more.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -24,14 +23,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from callbus.consumer import CallResult, Model, Settings
 from callbus.errors import Reject
 from consumers.transcription import ears as listening
-from consumers.transcription import partials, utterances
+from consumers.transcription import partials
 from consumers.transcription.call import Call, Listened, fall_silent, listen
-from consumers.transcription.channel import Segment
 from consumers.transcription.copy import may_wait
 from consumers.transcription.ears import Ear, Ears, Recognizes, Recordings
 from consumers.transcription.hearings import (
     Hearings,
-    Input,
     Result,
     Slice,
     Turn,
@@ -40,14 +37,13 @@ from consumers.transcription.hearings import (
     newest,
     put_off,
     turn_of,
-    unheard,
 )
 from consumers.transcription.pace import Pace
-from consumers.transcription.partials import Due, Following, Partials, Told
-from consumers.transcription.recognizer import Heard, Sound
-from consumers.transcription.recording import Reading
+from consumers.transcription.partials import Partials
+from consumers.transcription.saying import Part, Saying
+from consumers.transcription.sound import Heard
 from consumers.transcription.vad import Vad
-from schemas.records import PartialUtterance, Recording, Speaker, Utterance
+from schemas.records import PartialUtterance, Recording, Utterance
 
 log = structlog.get_logger()
 
@@ -70,32 +66,6 @@ class Options(BaseModel):
         return recordings
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one slice was heard to be: of a live call, or of a recording, of which `rest` is still unread.
-
-    `following` is what is remembered of a call that goes on, and `due` are the partials of its open utterances.
-    `broken`: the recording turned out to be unreadable once its event could not be rejected any more.
-    """
-
-    turn: Turn
-    listened: Listened
-    ear: Ear
-    rejected: Sequence[tuple[Input, Reject]]
-    rest: Reading | None = None
-    broken: bool = False
-    following: Following | None = None
-    due: Sequence[Due] = ()
-
-    @property
-    def revision(self) -> int:
-        return self.turn.read.revision if self.turn.read else 1
-
-    @property
-    def sounds(self) -> list[Sound]:
-        return [piece.sound for piece in self.listened.pieces if isinstance(piece, Segment)]
-
-
 def load(settings: Settings) -> "Transcription":
     """The consumer with its models. Raises `ModelError` if one of the recogniser's models can't be loaded."""
     options = Options.model_validate(settings.options)
@@ -116,11 +86,10 @@ class Transcription:
         ears: Ears | None = None,
     ) -> None:
         """Without `ears` recordings are heard as live audio is."""
-        self._group = group
-        self._model = model
         self._vad = vad
         self._ears = ears or Ears(Ear(model, recognizer), Ear(model, recognizer))
         self._partials = (options or Options()).partials
+        self._saying = Saying(group, model, partials=self._partials is not None)
         self._pace = Pace()
 
     def advance(self, slices: Sequence[Slice]) -> list[Result]:
@@ -129,10 +98,10 @@ class Transcription:
         turns = [turn_of(one) for one in slices]
         next_one = self._pace.next_of(turns)
         parts = [self._listen(turn, part_s if turn is next_one else 0) for turn in turns]
-        heard = self._hear([part for part in parts if isinstance(part, _Part)])
-        return [self._result(part, heard) if isinstance(part, _Part) else part for part in parts]
+        heard = self._hear([part for part in parts if isinstance(part, Part)])
+        return [self._result(part, heard) if isinstance(part, Part) else part for part in parts]
 
-    def _hear(self, parts: Sequence[_Part]) -> Mapping[int, Heard]:
+    def _hear(self, parts: Sequence[Part]) -> Mapping[int, Heard]:
         """What was said in the segments and in the partials that there is room for, by the `id` of their sounds."""
         live = [sound for part in parts if not part.turn.read for sound in part.sounds]
         asked = [one for part in parts for one in part.due]
@@ -147,7 +116,7 @@ class Transcription:
             heard |= {id(sound): its for sound, its in zip(sounds, answers, strict=True)}
         return heard
 
-    def _listen(self, turn: Turn, part_s: int) -> _Part | Result:
+    def _listen(self, turn: Turn, part_s: int) -> Part | Result:
         """The next part of the call: its live chunks, or else so much of its recording. A result, where there is
         nothing to hear now."""
         one = turn.one
@@ -157,14 +126,14 @@ class Transcription:
             return self._read(turn, turn.read, part_s)
         before = turn.following
         if one.silent:
-            return _Part(turn, fall_silent(before.call, self._vad), self._ears.live, turn.rejected)
+            return Part(turn, fall_silent(before.call, self._vad), self._ears.live, turn.rejected)
         live = listen(before.call, turn.chunks, self._vad)
         following = before.heard(live.call)
         due = partials.due(following, self._partials.every(one.behind_s)) if self._partials else []
         rejected = [*turn.rejected, *live.rejected]
-        return _Part(turn, live, self._ears.live, rejected, following=following, due=due)
+        return Part(turn, live, self._ears.live, rejected, following=following, due=due)
 
-    def _read(self, turn: Turn, recording: Recording, part_s: int) -> _Part | Result:
+    def _read(self, turn: Turn, recording: Recording, part_s: int) -> Part | Result:
         ear = self._ears.for_recording(turn.one.behind_s)
         event = next((event for event in turn.one.events if event is recording), None)
         try:
@@ -181,11 +150,11 @@ class Transcription:
                 reason = str(problem).removeprefix(f"{recording.uri}: ")
                 log.warning("a recording can't be read", call_id=turn.one.call_id, reason=reason)
             rejected = [*turn.rejected, (event, problem)] if event else turn.rejected
-            return _Part(turn, Listened(Call()), ear, rejected, broken=event is None)
-        return _Part(turn, listened, ear, turn.rejected, rest)
+            return Part(turn, Listened(Call()), ear, rejected, broken=event is None)
+        return Part(turn, listened, ear, turn.rejected, rest)
 
-    def _result(self, part: _Part, heard: Mapping[int, Heard]) -> Result:
-        said, withdrawn = self._say(part, heard)
+    def _result(self, part: Part, heard: Mapping[int, Heard]) -> Result:
+        said, withdrawn = self._saying.of(part, heard)
         if part.turn.read:
             return self._after_reading(part, said)
         turn, listened, memory = part.turn, part.listened, part.turn.memory
@@ -198,11 +167,11 @@ class Transcription:
         if listened.ended_by or listened.silent or part.following is None:
             after, revised = Hearings(None, memory.reading, trigger), list[PartialUtterance]()
         else:
-            told, revised = self._tell(turn.one.call_id, part.due, heard)
+            told, revised = self._saying.revised(turn.one.call_id, part.due, heard)
             after = Hearings(part.following.telling(told), memory.reading, trigger)
         return CallResult([*said, *withdrawn, *revised], state, after, after.holding, part.rejected, unfinished=begun)
 
-    def _after_reading(self, part: _Part, said: Sequence[Utterance]) -> Result:
+    def _after_reading(self, part: Part, said: Sequence[Utterance]) -> Result:
         turn, memory = part.turn, part.turn.memory
         state = after_reading(turn, part.listened, part.rest, len(said))
         if state is None:
@@ -210,73 +179,6 @@ class Transcription:
         trigger = newest(turn.one.events, part.rejected) or memory.trigger if part.rest else None
         after = Hearings(memory.following, part.rest, trigger)
         return CallResult(said, state, after, after.holding, part.rejected, unfinished=part.rest is not None)
-
-    def _say(self, part: _Part, heard: Mapping[int, Heard]) -> tuple[list[Utterance], list[PartialUtterance]]:
-        """A part's utterances in order of time, and its end if it has ended; and the partials that came to nothing."""
-        call_id, listened, revision, ear = part.turn.one.call_id, part.listened, part.revision, part.ear
-        said: list[Utterance] = []
-        withdrawn: list[PartialUtterance] = []
-        for piece in listened.pieces:
-            if not isinstance(piece, Segment):
-                said.append(utterances.gap(call_id, self._group, piece, revision))
-            elif (its := heard[id(piece.sound)]).text or its.doubts:
-                said.append(utterances.spoken(call_id, self._group, ear.model, piece, its, revision, ear.degraded))
-            else:
-                log.debug("nothing was said", call_id=call_id, channel=piece.speaker, length_s=piece.sound.length_s)
-                if self._partials and not part.turn.read:
-                    withdrawn.append(partials.withdraw(call_id, self._group, self._model, piece))
-        said.sort(key=lambda one: (one.start_ms, one.speaker))
-        return said + (
-            self._broken(part.turn, part.turn.read) if part.broken and part.turn.read else self._end(part)
-        ), withdrawn
-
-    def _end(self, part: _Part) -> list[Utterance]:
-        """The end, if this part has come to it."""
-        turn, listened = part.turn, part.listened
-        call_id, length_ms = turn.one.call_id, listened.call.length_ms
-        if last := listened.ended_by:
-            return [
-                utterances.end(
-                    call_id,
-                    self._group,
-                    length_ms,
-                    last.at_ms,
-                    last.event_id,
-                    revision=part.revision,
-                    heard_again=last.heard_again,
-                )
-            ]
-        if not listened.silent:
-            return []
-        newest_ms, newest_id = listened.call.newest
-        at_ms = newest_ms or turn.one.silent_since_ms or 0  # an older release's progress does not know the chunk
-        nth = 1 + turn.state.interruptions
-        return [utterances.end(call_id, self._group, length_ms, at_ms, newest_id, interruption=nth)]
-
-    def _broken(self, turn: Turn, recording: Recording) -> list[Utterance]:
-        """What is left of an unreadable recording is a gap, and its end an interrupted one: in documents it takes no
-        other hearing's place."""
-        call_id, revision = turn.one.call_id, recording.revision
-        gaps = [utterances.gap(call_id, self._group, one, revision) for one in unheard(turn, recording)]
-        length_ms = max((one.end_ms for one in gaps), default=0)
-        at_ms, origin = recording.at_ms, recording.event_id
-        end = utterances.end(call_id, self._group, length_ms, at_ms, origin, interruption=1, revision=revision)
-        return [*gaps, end]
-
-    def _tell(
-        self, call_id: str, due: Sequence[Due], heard: Mapping[int, Heard]
-    ) -> tuple[list[tuple[Speaker, Told]], list[PartialUtterance]]:
-        """What is remembered of the partials that were due, and those that there was room for."""
-        told: list[tuple[Speaker, Told]] = []
-        revised: list[PartialUtterance] = []
-        for one in due:
-            if its := heard.get(id(one.sound)):
-                after, event = partials.tell(call_id, self._group, self._model, one, its)
-                revised += [event] if event else []
-            else:
-                after = partials.put_off(one)
-            told.append((one.speaker, after))
-        return told, revised
 
 
 def _as_before(turn: Turn) -> Result:

@@ -15,8 +15,8 @@ from consumers.transcription.copy import Copy
 from consumers.transcription.hearings import Hearings, Slice
 from consumers.transcription.pace import SMALL_PART_S
 from consumers.transcription.partials import Due, Partials, Told, within
-from consumers.transcription.recognizer import Sound
 from consumers.transcription.recording import CHUNK_S, PART_S, Reading
+from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, PartialUtterance, Recording, Utterance
 from tests.partials import Counting, call, partials, steps, transcription, vad
