@@ -6,9 +6,9 @@ from time import monotonic
 import structlog
 
 from producers.asterisk.connection import Cut
-from producers.asterisk.legs import Legs, missed
+from producers.asterisk.legs import Legs
 from producers.asterisk.protocol import Audio, ProtocolError
-from producers.line import Call, Line, Sounding
+from producers.line import Call, Line, Sounding, missed
 from schemas.records import Speaker
 
 log = structlog.get_logger(__name__)
