@@ -2,7 +2,7 @@
 
 import resource
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from callbus.consumer import CallResult, CallSlice
 from callbus.errors import Retry
 from consumers.transcription import Transcription
+from consumers.transcription.hearings import Slice
 from consumers.transcription.pace import MOST_OPEN, SMALL_PART_S
 from schemas.records import AudioChunk, Recording, Utterance
 from tests.partials import Counting
@@ -59,7 +60,9 @@ def goes_on(transcription: Transcription, results: dict[str, Result]) -> Iterato
 
 def begun(transcription: Transcription, tapes: dict[str, Recording], results: dict[str, Result]) -> dict[str, Result]:
     """All of them in one batch, with what is remembered of them."""
-    slices = [CallSlice(name, [one], results.get(name, NOTHING).state, None) for name, one in tapes.items()]
+    slices: list[Slice] = [
+        CallSlice(name, [one], results.get(name, NOTHING).state, None) for name, one in tapes.items()
+    ]
     return dict(zip(tapes, transcription.advance(slices), strict=True))
 
 
@@ -79,7 +82,7 @@ def test_a_live_call_waits_for_one_of_them(tape: Recording) -> None:
     counting, live = Counting(), live_chunks()
     transcription = consumer(counting)
     tapes = crowd(tape, 20)
-    slices: Sequence[CallSlice] = [CallSlice(name, [one], None, None) for name, one in tapes.items()]
+    slices: list[Slice] = [CallSlice(name, [one], None, None) for name, one in tapes.items()]
     *results, _ = transcription.advance([*slices, CallSlice("live", live[:8], None, None)])
     assert sum(bool(result.state and result.state.channels) for result in results) == 1
     assert sum(sound.length_s for asked in counting.asked for sound in asked) < 2 * SMALL_PART_S + 4
