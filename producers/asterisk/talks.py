@@ -29,7 +29,7 @@ class Talk:
         self._heard = dict.fromkeys(order, 0)  # samples, with those left out
         self._heard_at_s = dict.fromkeys(order, 0.0)
         self._holes = dict.fromkeys(order, 0)  # samples to leave out before what comes next
-        self._quiet: set[Speaker] = set()  # legs whose silence was told
+        self._quiet = set(order)  # legs that have not spoken, or whose silence was told
         self._alone_from = 0  # samples, when the other leg left
 
     async def hear(self, leg: Speaker, audio: Audio) -> None:

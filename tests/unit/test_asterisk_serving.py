@@ -219,6 +219,25 @@ async def test_what_a_leg_said_before_it_went_quiet_is_told(
     assert door.kept.audio(call_id, "caller") == noise(0.6) + noise(0.5, 2)
 
 
+async def test_a_leg_that_never_spoke_has_nothing_to_tell(
+    door: Door, call_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its telephone rings: its first chunk is the first that it says, so that no gap comes before it."""
+    clock_s = [1000.0]
+    monkeypatch.setattr(talks, "monotonic", lambda: clock_s[0])
+    caller, agent = await Leg.of(call_id, door.address), await Leg.of(call_id, door.address)
+    for chunks in (12, 24):
+        await caller.speak(noise(3.0))
+        await heard(door, call_id, "caller", chunks)
+        clock_s[0] += 3.0
+    await agent.speak(noise(0.5, 1))
+    await caller.hang_up()
+    await agent.hang_up()
+    await door.kept.ended(call_id)
+    first = door.kept.chunks(str(call_id), "agent")[0]
+    assert (first.sequence, first.start_sample, len(first.payload)) == (0, 6 * RATE_HZ, 4_000)
+
+
 async def test_one_agent_follows_another(door: Door, call_id: UUID) -> None:
     """A caller who is passed on: the next connection takes the agent's place, where the call is by then."""
     caller = await Leg.of(call_id, door.address)
