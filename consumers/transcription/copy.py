@@ -35,17 +35,17 @@ class Copy:
         self._source = _opened(recording.uri)
         self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this does)
         self._steps = Copy._all(weakref.proxy(self))  # so that its files go with the last one who has it, and at once
-        self._problem: Reject | None = None
+        self._reason = ""  # why it was refused; not the error, whose traceback would hold this copy
 
     def step(self) -> None:
         """Do one more piece, until `ready`. `Reject` if the file isn't the one that was meant, isn't whole audio or
         has other channels."""
-        if self._problem is not None:
-            raise self._problem
+        if self._reason:
+            raise Reject(self._reason)
         try:
             self.ready = next(self._steps, True)
         except Reject as problem:
-            self._problem = problem
+            self._reason = str(problem)
             raise
 
     def read(self, start: int, end: int) -> Samples:
@@ -57,8 +57,8 @@ class Copy:
     def _all(self) -> Iterator[bool]:
         """False after each piece with more to come, True after the last. A small recording is one piece."""
         try:
-            yield from self._check()
-            yield from self._decode()
+            yield from Copy._check(self)  # not `self._check()`: that would hold more than a weak reference
+            yield from Copy._decode(self)
         except InputError as error:
             raise Reject(str(error)) from error
         except OSError as error:

@@ -1,5 +1,6 @@
 """Many recordings at once: a backlog, or a night's calls that were all heard post-call."""
 
+import gc
 import resource
 import wave
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from callbus.consumer import CallResult, CallSlice
-from callbus.errors import Retry
-from consumers.transcription import Transcription
+from callbus.errors import Reject, Retry
+from consumers.transcription import Transcription, copy
 from consumers.transcription.hearings import Slice
 from consumers.transcription.pace import MOST_OPEN, SMALL_PART_S
 from schemas.records import AudioChunk, Recording, Utterance
@@ -164,3 +165,40 @@ def test_a_store_that_does_not_answer_is_asked_while_the_event_is_in_hand(tape: 
 
 def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_copy_that_nobody_has_any_more_holds_no_file(
+    tape: Recording, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """At once, also where it is not whole: its lane went elsewhere. Or it would count as open, and others would wait
+    for it."""
+    monkeypatch.setattr(copy, "PIECE_BYTES", 1 << 10)
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_files()
+        one = copy.Copy(tape)
+        for _ in range(steps):
+            one.step()
+        assert (one.ready, open_files()) == (False, before + 2)
+        del one
+        assert open_files() == before
+    finally:
+        gc.enable()
+
+
+def test_a_copy_that_was_refused_holds_no_file(tape: Recording) -> None:
+    """Nor does the reason of it."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_files()
+        one = copy.Copy(replace(tape, sha256="0" * 64))
+        for _ in range(2):
+            with pytest.raises(Reject, match="sha256 is"):
+                one.step()
+        del one
+        assert open_files() == before
+    finally:
+        gc.enable()
