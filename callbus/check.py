@@ -15,6 +15,7 @@ from callbus.reach import reach
 from callbus.release import release, warning
 from callbus.topics import connected, plan, read
 from callbus.topology import Group, Topology, load, module_of
+from callbus.topology.choosing import never_live
 from schemas import gate, store
 
 
@@ -40,6 +41,7 @@ def check(path: Path, brokers: str | None = None) -> list[Finding]:
     for group in topology.groups.values():
         found += _consumer(topology, group)
     found += _models(topology)
+    found += (Finding("warning", f"{topology.place(*where)} {said}") for where, said in never_live(topology.modes))
     if brokers is not None:
         found += asyncio.run(check_broker(topology, Connection.from_environment(brokers)))
     return found

@@ -3,10 +3,13 @@
 `realtime` publishes the call's audio as it comes; `post-call` publishes its recording once it is over, and no chunk;
 `hybrid` publishes both: the call is heard live, and again from the recording by a second hearing that takes the place
 of the first. A door says the mode in the attribute `mode` of the call's `started`, and acts on it.
+
+How long a call will be is known of a file that is played. A live door learns it as the call ends: in time for `hybrid`,
+too late for the others.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 Mode = Literal["realtime", "post-call", "hybrid"]
@@ -26,7 +29,7 @@ class When:
     """What must hold of a call, all of it. Nothing given: every call."""
 
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name to the values that fit
-    longer_than_ms: int | None = None  # it is expected to last longer; not met where nobody knows how long
+    longer_than_ms: int | None = None  # it lasts longer
     more_calls_than: int | None = None  # so many others run at its door, and more
 
 
@@ -36,6 +39,32 @@ class Rule:
 
     mode: Mode
     when: When = When()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a live call is heard. Hybrid is one that comes to be longer than `longer_than_ms`; a shorter one is realtime:
+    its recording goes."""
+
+    mode: Mode
+    longer_than_ms: int = 0
+
+
+def live_choice(
+    rules: Sequence[Rule], attributes: Mapping[str, str], *, running: int = 0, able: Collection[Mode] = MODES
+) -> Choice:
+    """What a live door does, as `mode_of`. Of the rules with `longer_than` only the hybrid ones can be met, and of
+    those the shortest counts. All of it is post-call where a shorter call would be, for that can't be changed later.
+    """
+    lengths_ms: list[int] = []
+    for rule in rules:
+        if rule.mode not in able or not _fits(replace(rule.when, longer_than_ms=None), attributes, None, running):
+            continue
+        if rule.when.longer_than_ms is None:
+            return Choice("hybrid", min(lengths_ms)) if lengths_ms and rule.mode == DEFAULT else Choice(rule.mode)
+        if rule.mode == "hybrid":
+            lengths_ms.append(rule.when.longer_than_ms)
+    return Choice("hybrid", min(lengths_ms)) if lengths_ms else Choice(DEFAULT)
 
 
 def mode_of(

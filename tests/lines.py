@@ -1,17 +1,21 @@
-"""A Kafka in memory for a door's line, and sound in which every sample can be told from the others."""
+"""A door's line, a Kafka in memory for it, and sound in which every sample can be told from the others."""
 
 import asyncio
 import struct
 from collections.abc import Sequence
 from itertools import accumulate
+from pathlib import Path
+
+from prometheus_client import REGISTRY
 
 from callbus.errors import BrokerError
-from producers.line import Sounding
+from producers.line import Line, Sounding, Spool
 from producers.line.events import Event
-from schemas.records import AudioChunk, CallEvent, Recording
+from schemas.records import AudioChunk, CallEvent, Recording, Speaker
 
 TOPICS = {CallEvent: "call-events", AudioChunk: "call-audio", Recording: "call-recordings"}
 SOUNDING = Sounding(codec="pcm_s16le", rate_hz=8_000)
+LEGS: tuple[Speaker, ...] = ("agent", "caller")
 
 
 def counted(samples: int, start: int = 0) -> bytes:
@@ -51,6 +55,14 @@ class Memory:
 
     def chunks(self, call_id: str, leg: str) -> list[AudioChunk]:
         return chunks_of(self.events, call_id, leg)
+
+
+def line(kafka: Memory, folder: Path, *, limit_bytes: int = 1 << 30, most_calls: int = 100) -> Line:
+    return Line(kafka, "door", Spool(folder, limit_bytes), most_calls=most_calls, leave_within_s=0.3)
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"callbus_door_{name}", {"door": "door", **labels}) or 0.0
 
 
 def chunks_of(events: Sequence[Event], call_id: str, leg: str) -> list[AudioChunk]:

@@ -10,7 +10,7 @@ import pytest
 from callbus.consumer import CallResult, CallSlice
 from consumers.transcription import Options, Transcription
 from consumers.transcription.hearings import Slice
-from consumers.transcription.recognizer import Heard, Sound
+from consumers.transcription.sound import Heard, Sound
 from consumers.transcription.vad import Audio, Carried, Vad
 from schemas.records import AudioChunk, PartialUtterance
 from tests.builders import PROVENANCE

@@ -11,7 +11,7 @@ from callbus.audio import decode_file
 from callbus.consumer import CallResult, CallSlice, Model, Settings
 from callbus.ids import event_id
 from consumers.transcription import Transcription
-from consumers.transcription.recognizer import Heard, Sound
+from consumers.transcription.sound import Heard, Sound
 from schemas.records import AudioChunk, Recording, Speaker, TranscriptionProgress, Utterance
 
 ROOT = Path(__file__).parents[1]

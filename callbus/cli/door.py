@@ -21,6 +21,7 @@ EXAMPLES = options.examples(
     "callbus door plain --listen 127.0.0.1:8300  # call_id, CR or LF, then 16 kHz s16le",
     "callbus door media-streams --listen 0.0.0.0:8080 --tls-cert door.pem --tls-key door.key --token-file token",
     "callbus door asterisk --spool /var/spool/callbus/asterisk --spool-limit 4GiB --http 9100",
+    "callbus door asterisk --listen 0.0.0.0:9020 --attribute queue=child --attribute language=en",
     "callbus door media-streams --recordings /srv/recordings  # so that calls may be post-call or hybrid",
 )
 
@@ -70,6 +71,13 @@ def door(
     token_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Its first line is the secret that callers must show (media-streams)."),
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Of each call that comes in here, like queue=child; a call's own word counts more; may be repeated.",
+        ),
     ] = None,
     most_calls: Annotated[int, typer.Option(min=1, metavar="N", help="Calls at once.")] = 100,
     most_bytes: Annotated[
@@ -129,6 +137,7 @@ def door(
         ),
         tls=server_tls(tls_cert, tls_key, tls_clients) if tls_cert and tls_key else None,
         token=token_from(token_file) if token_file else None,
+        attributes=dict(_attribute(text) for text in attribute or ()),
         agent_first=agent_first,
         big_endian=big_endian,
         spool=Spool(spool or Path("spool") / name, _size(spool_limit, "--spool-limit")),
@@ -161,6 +170,18 @@ def _address(text: str) -> tuple[str, int]:
         raise typer.BadParameter(
             f"{text!r} is no [HOST:]PORT; give 9019, 0.0.0.0:9019, or 0 for a free one", param_hint="--listen"
         ) from None
+
+
+def _attribute(text: str) -> tuple[str, str]:
+    from callbus.modes import ATTRIBUTE
+
+    found = re.fullmatch(r"([a-z][a-z0-9_]{0,63})=(.{1,200})", text)
+    if not found or found[1] == ATTRIBUTE or not found[2].isprintable():
+        raise typer.BadParameter(
+            f"{text!r} is no attribute of a call; give a name in small letters and a value, like queue=child",
+            param_hint="--attribute",
+        )
+    return found[1], found[2]
 
 
 def _size(text: str, option: str) -> int:

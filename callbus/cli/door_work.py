@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import ssl
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +53,7 @@ class Asked:
     admission: Admission
     tls: ssl.SSLContext | None
     token: str | None
+    attributes: Mapping[str, str]
     agent_first: bool
     big_endian: bool
     spool: Spool
@@ -122,6 +124,7 @@ async def _take_calls(
         most_calls=asked.admission.most_calls,
         leave_within_s=asked.leave_within_s,
         rules=graph.modes,
+        attributes=asked.attributes,
         recordings=asked.recordings,
     )
 

@@ -44,6 +44,15 @@ def unrecorded(rules: Sequence[Rule], recorded: bool, lines: Mapping[Where, int]
             yield Problem(line_of(lines, (SECTION, index, "mode")), said)
 
 
+def never_live(rules: Sequence[Rule]) -> Iterator[tuple[Where, str]]:
+    """Rules that no live door can follow, and what to do: it learns a call's length too late for their mode."""
+    for index, rule in enumerate(rules):
+        if rule.when.longer_than_ms is not None and rule.mode != "hybrid":
+            mend = "write hybrid, or choose by an attribute or by `more_calls_than`"
+            said = f"`longer_than` fits no live call, for a door knows its length as it ends: too late for {rule.mode}"
+            yield (SECTION, index, "when", "longer_than"), f"{_name(index)}: {said}; only `callbus play` does; {mend}"
+
+
 def _rule(entry: object, index: int, source: Source, problems: list[Problem]) -> Rule | None:
     where: Where = (SECTION, index)
 

@@ -1,9 +1,9 @@
 """transcription: audio in, utterances out; each channel is one speaker.
 
 A live call's chunks and a finished recording take the same way: `channel` and `segmenter` find the utterances,
-`recognizer` hears what was said in all of them together, `utterances` says it in events. A recording is read in parts,
-so that live calls pass between. Utterances are cut at pauses and depend on nothing but the audio, so a replay after a
-crash goes on from `TranscriptionProgress`, repeating nothing.
+`recognizer` hears what was said in all of them together, `saying` says it in events. A recording is read in parts, one
+with each batch (`pace`), so that live calls pass between. Utterances are cut at pauses and depend on nothing but the
+audio, so a replay after a crash goes on from `TranscriptionProgress`, repeating nothing.
 
 While an utterance is still being spoken, `partials` says what is understood of it so far. In one batch the finals of
 live calls come first, then partials within their budget, then a recording's part: a small one while calls are live.
@@ -16,39 +16,34 @@ never came between becomes a gap, and the call ends once more.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from callbus.consumer import CallResult, Model, Settings
 from callbus.errors import Reject
 from consumers.transcription import ears as listening
-from consumers.transcription import partials, utterances
+from consumers.transcription import partials
 from consumers.transcription.call import Call, Listened, fall_silent, listen
-from consumers.transcription.channel import Segment
+from consumers.transcription.copy import may_wait
 from consumers.transcription.ears import Ear, Ears, Recognizes, Recordings
 from consumers.transcription.hearings import (
     Hearings,
-    Input,
     Result,
     Slice,
     Turn,
     after_live,
     after_reading,
+    newest,
+    put_off,
     turn_of,
-    unheard,
 )
-from consumers.transcription.partials import Due, Following, Partials, Told
-from consumers.transcription.recognizer import Heard, Sound
-from consumers.transcription.recording import PART_S, Reading
+from consumers.transcription.pace import Pace
+from consumers.transcription.partials import Partials
+from consumers.transcription.saying import Part, Saying
+from consumers.transcription.sound import Heard
 from consumers.transcription.vad import Vad
-from schemas.records import AudioChunk, PartialUtterance, Recording, Speaker, Utterance
-
-SMALL_PART_S = 3
-"""Of each channel of a recording, at a time, while live calls are there: they wait no longer than this takes."""
-
-_PATIENCE = 10  # batches without live audio after which a recording is read in large parts again
+from schemas.records import PartialUtterance, Recording, Utterance
 
 log = structlog.get_logger()
 
@@ -61,31 +56,14 @@ class Options(BaseModel):
     partials: Partials | None = Field(default=Partials(), description="What is told of open utterances; null: nothing.")
     recordings: Recordings = Field(default=Recordings(), description="With how much care recordings are heard.")
 
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one slice was heard to be: of a live call, or of a recording, of which `rest` is still unread.
-
-    `following` is what is remembered of a call that goes on, and `due` are the partials of its open utterances.
-    `broken`: the recording turned out to be unreadable once its event could not be rejected any more.
-    """
-
-    turn: Turn
-    listened: Listened
-    ear: Ear
-    rejected: Sequence[tuple[Input, Reject]]
-    rest: Reading | None = None
-    broken: bool = False
-    following: Following | None = None
-    due: Sequence[Due] = ()
-
-    @property
-    def revision(self) -> int:
-        return self.turn.read.revision if self.turn.read else 1
-
-    @property
-    def sounds(self) -> list[Sound]:
-        return [piece.sound for piece in self.listened.pieces if isinstance(piece, Segment)]
+    @field_validator("recordings")
+    @classmethod
+    def _after_partials(cls, recordings: Recordings, info: ValidationInfo) -> Recordings:
+        """Under load partials are thinned out first, then a model steps down."""
+        before = info.data.get("partials")
+        if before and recordings.behind_ms is not None and recordings.behind_ms < before.behind_ms:
+            raise ValueError("its `behind` should be no shorter than that of `partials`, which are thinned out first")
+        return recordings
 
 
 def load(settings: Settings) -> "Transcription":
@@ -108,30 +86,22 @@ class Transcription:
         ears: Ears | None = None,
     ) -> None:
         """Without `ears` recordings are heard as live audio is."""
-        self._group = group
-        self._model = model
         self._vad = vad
         self._ears = ears or Ears(Ear(model, recognizer), Ear(model, recognizer))
         self._partials = (options or Options()).partials
-        self._without_live = _PATIENCE
+        self._saying = Saying(group, model, partials=self._partials is not None)
+        self._pace = Pace()
 
     def advance(self, slices: Sequence[Slice]) -> list[Result]:
         """Find the utterances of every call, recognise them together, and say what each call came to."""
-        part_s = self._part_s(slices)
+        part_s = self._pace.part_s(slices)
         turns = [turn_of(one) for one in slices]
-        parts = [None if turn.says_nothing else self._listen(turn, part_s) for turn in turns]
-        heard = self._hear([part for part in parts if part])
-        return [
-            self._result(part, heard) if part else _as_before(turn) for turn, part in zip(turns, parts, strict=True)
-        ]
+        next_one = self._pace.next_of(turns)
+        parts = [self._listen(turn, part_s if turn is next_one else 0) for turn in turns]
+        heard = self._hear([part for part in parts if isinstance(part, Part)])
+        return [self._result(part, heard) if isinstance(part, Part) else part for part in parts]
 
-    def _part_s(self, slices: Sequence[Slice]) -> int:
-        """How much of a recording is read now. Its cuts do not depend on it, only how long live calls wait."""
-        live = any(isinstance(event, AudioChunk) for one in slices for event in one.events)
-        self._without_live = 0 if live else self._without_live + 1
-        return PART_S if self._without_live > _PATIENCE else SMALL_PART_S
-
-    def _hear(self, parts: Sequence[_Part]) -> Mapping[int, Heard]:
+    def _hear(self, parts: Sequence[Part]) -> Mapping[int, Heard]:
         """What was said in the segments and in the partials that there is room for, by the `id` of their sounds."""
         live = [sound for part in parts if not part.turn.read for sound in part.sounds]
         asked = [one for part in parts for one in part.due]
@@ -146,34 +116,45 @@ class Transcription:
             heard |= {id(sound): its for sound, its in zip(sounds, answers, strict=True)}
         return heard
 
-    def _listen(self, turn: Turn, part_s: int) -> _Part:
-        """The next part of the call: its live chunks, or else of its recording."""
+    def _listen(self, turn: Turn, part_s: int) -> Part | Result:
+        """The next part of the call: its live chunks, or else so much of its recording. A result, where there is
+        nothing to hear now."""
         one = turn.one
+        if turn.says_nothing:
+            return _as_before(turn)
         if turn.read:
             return self._read(turn, turn.read, part_s)
         before = turn.following
         if one.silent:
-            return _Part(turn, fall_silent(before.call, self._vad), self._ears.live, turn.rejected)
+            return Part(turn, fall_silent(before.call, self._vad), self._ears.live, turn.rejected)
         live = listen(before.call, turn.chunks, self._vad)
         following = before.heard(live.call)
         due = partials.due(following, self._partials.every(one.behind_s)) if self._partials else []
         rejected = [*turn.rejected, *live.rejected]
-        return _Part(turn, live, self._ears.live, rejected, following=following, due=due)
+        return Part(turn, live, self._ears.live, rejected, following=following, due=due)
 
-    def _read(self, turn: Turn, recording: Recording, part_s: int) -> _Part:
+    def _read(self, turn: Turn, recording: Recording, part_s: int) -> Part | Result:
         ear = self._ears.for_recording(turn.one.behind_s)
+        event = next((event for event in turn.one.events if event is recording), None)
         try:
-            listened, rest = turn.reading(recording).next_part(self._vad, part_s)
+            if not part_s and (event is None or may_wait(recording)):
+                return put_off(turn, recording, turn.memory.reading)
+            reading = turn.reading(recording)
+            self._pace.opened(reading)
+            if not part_s:
+                return put_off(turn, recording, reading)
+            listened, rest = reading.next_part(self._vad, part_s)
         except Reject as problem:
-            event = next((event for event in turn.one.events if event is recording), None)
             if event is None:
-                log.warning("a recording can't be read", call_id=turn.one.call_id)
+                # No dead letter will say why; where the file lies may be personal, and stays out.
+                reason = str(problem).removeprefix(f"{recording.uri}: ")
+                log.warning("a recording can't be read", call_id=turn.one.call_id, reason=reason)
             rejected = [*turn.rejected, (event, problem)] if event else turn.rejected
-            return _Part(turn, Listened(Call()), ear, rejected, broken=event is None)
-        return _Part(turn, listened, ear, turn.rejected, rest)
+            return Part(turn, Listened(Call()), ear, rejected, broken=event is None)
+        return Part(turn, listened, ear, turn.rejected, rest)
 
-    def _result(self, part: _Part, heard: Mapping[int, Heard]) -> Result:
-        said, withdrawn = self._say(part, heard)
+    def _result(self, part: Part, heard: Mapping[int, Heard]) -> Result:
+        said, withdrawn = self._saying.of(part, heard)
         if part.turn.read:
             return self._after_reading(part, said)
         turn, listened, memory = part.turn, part.listened, part.turn.memory
@@ -182,89 +163,22 @@ class Transcription:
         if state is None or ((listened.silent or listened.ended_by) and not begun):
             # Without memory: whether there is a crash before a late chunk changes nothing.
             return CallResult([*said, *withdrawn], state, rejected=part.rejected)
-        trigger = _last(turn.one.events, part.rejected) or memory.trigger or memory.holding if begun else None
+        trigger = newest(turn.one.events, part.rejected) or memory.trigger or memory.holding if begun else None
         if listened.ended_by or listened.silent or part.following is None:
             after, revised = Hearings(None, memory.reading, trigger), list[PartialUtterance]()
         else:
-            told, revised = self._tell(turn.one.call_id, part.due, heard)
+            told, revised = self._saying.revised(turn.one.call_id, part.due, heard)
             after = Hearings(part.following.telling(told), memory.reading, trigger)
         return CallResult([*said, *withdrawn, *revised], state, after, after.holding, part.rejected, unfinished=begun)
 
-    def _after_reading(self, part: _Part, said: Sequence[Utterance]) -> Result:
+    def _after_reading(self, part: Part, said: Sequence[Utterance]) -> Result:
         turn, memory = part.turn, part.turn.memory
         state = after_reading(turn, part.listened, part.rest, len(said))
         if state is None:
             return CallResult(said, None, rejected=part.rejected)
-        trigger = _last(turn.one.events, part.rejected) or memory.trigger if part.rest else None
+        trigger = newest(turn.one.events, part.rejected) or memory.trigger if part.rest else None
         after = Hearings(memory.following, part.rest, trigger)
         return CallResult(said, state, after, after.holding, part.rejected, unfinished=part.rest is not None)
-
-    def _say(self, part: _Part, heard: Mapping[int, Heard]) -> tuple[list[Utterance], list[PartialUtterance]]:
-        """A part's utterances in order of time, and its end if it has ended; and the partials that came to nothing."""
-        call_id, listened, revision, ear = part.turn.one.call_id, part.listened, part.revision, part.ear
-        said: list[Utterance] = []
-        withdrawn: list[PartialUtterance] = []
-        for piece in listened.pieces:
-            if not isinstance(piece, Segment):
-                said.append(utterances.gap(call_id, self._group, piece, revision))
-            elif (its := heard[id(piece.sound)]).text or its.doubts:
-                said.append(utterances.spoken(call_id, self._group, ear.model, piece, its, revision, ear.degraded))
-            else:
-                log.debug("nothing was said", call_id=call_id, channel=piece.speaker, length_s=piece.sound.length_s)
-                if self._partials and not part.turn.read:
-                    withdrawn.append(partials.withdraw(call_id, self._group, self._model, piece))
-        said.sort(key=lambda one: (one.start_ms, one.speaker))
-        return said + (
-            self._broken(part.turn, part.turn.read) if part.broken and part.turn.read else self._end(part)
-        ), withdrawn
-
-    def _end(self, part: _Part) -> list[Utterance]:
-        """The end, if this part has come to it."""
-        turn, listened = part.turn, part.listened
-        call_id, length_ms = turn.one.call_id, listened.call.length_ms
-        if last := listened.ended_by:
-            return [
-                utterances.end(
-                    call_id,
-                    self._group,
-                    length_ms,
-                    last.at_ms,
-                    last.event_id,
-                    revision=part.revision,
-                    heard_again=last.heard_again,
-                )
-            ]
-        if not listened.silent:
-            return []
-        newest_ms, newest_id = listened.call.newest
-        at_ms = newest_ms or turn.one.silent_since_ms or 0  # an older release's progress does not know the chunk
-        nth = 1 + turn.state.interruptions
-        return [utterances.end(call_id, self._group, length_ms, at_ms, newest_id, interruption=nth)]
-
-    def _broken(self, turn: Turn, recording: Recording) -> list[Utterance]:
-        """What is left of an unreadable recording is a gap, and its end an interrupted one: in documents it takes no
-        other hearing's place."""
-        call_id, revision = turn.one.call_id, recording.revision
-        gaps = [utterances.gap(call_id, self._group, one, revision) for one in unheard(turn, recording)]
-        length_ms = max((one.end_ms for one in gaps), default=0)
-        at_ms, origin = recording.at_ms, recording.event_id
-        end = utterances.end(call_id, self._group, length_ms, at_ms, origin, interruption=1, revision=revision)
-        return [*gaps, end]
-
-    def _tell(
-        self, call_id: str, due: Sequence[Due], heard: Mapping[int, Heard]
-    ) -> tuple[list[tuple[Speaker, Told]], list[PartialUtterance]]:
-        """What is remembered of the partials that were due, and those that there was room for."""
-        told: list[tuple[Speaker, Told]] = []
-        revised: list[PartialUtterance] = []
-        for one in due:
-            if its := heard.get(id(one.sound)):
-                after, event = partials.tell(call_id, self._group, self._model, one, its)
-                revised += [event] if event else []
-            else:
-                after = partials.put_off(one)
-            told.append((one.speaker, after))
-        return told, revised
 
 
 def _as_before(turn: Turn) -> Result:
@@ -272,9 +186,3 @@ def _as_before(turn: Turn) -> Result:
     if turn.one.silent and turn.state.live_ended:
         return CallResult((), None)
     return CallResult((), turn.one.state, turn.one.memory, turn.memory.holding, turn.rejected)
-
-
-def _last(events: Sequence[Input], rejected: Sequence[tuple[Input, Reject]]) -> Input | None:
-    """The last event that was not rejected."""
-    refused = {id(event) for event, _ in rejected}
-    return next((event for event in reversed(events) if id(event) not in refused), None)

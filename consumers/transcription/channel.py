@@ -12,8 +12,8 @@ from callbus.audio import Samples
 from callbus.errors import Reject
 from consumers.transcription.codecs import decode
 from consumers.transcription.ordering import Held, Missing, Pending, check_place, first_come, overdue, queued, waits
-from consumers.transcription.recognizer import Sound
 from consumers.transcription.segmenter import Cut, Segmenter
+from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, ChannelProgress, Speaker
 

@@ -4,9 +4,10 @@ that live calls pass between, and nothing of it can be read before all of it is 
 import hashlib
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import fsspec
 import numpy as np
@@ -33,18 +34,18 @@ class Copy:
         self._recording = recording
         self._source = _opened(recording.uri)
         self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this does)
-        self._steps = self._all()
-        self._problem: Reject | None = None
+        self._steps = Copy._all(weakref.proxy(self))  # so that its files go with the last one who has it, and at once
+        self._reason = ""  # why it was refused; not the error, whose traceback would hold this copy
 
     def step(self) -> None:
         """Do one more piece, until `ready`. `Reject` if the file isn't the one that was meant, isn't whole audio or
         has other channels."""
-        if self._problem is not None:
-            raise self._problem
+        if self._reason:
+            raise Reject(self._reason)
         try:
             self.ready = next(self._steps, True)
         except Reject as problem:
-            self._problem = problem
+            self._reason = str(problem)
             raise
 
     def read(self, start: int, end: int) -> Samples:
@@ -56,8 +57,8 @@ class Copy:
     def _all(self) -> Iterator[bool]:
         """False after each piece with more to come, True after the last. A small recording is one piece."""
         try:
-            yield from self._check()
-            yield from self._decode()
+            yield from Copy._check(self)  # not `self._check()`: that would hold more than a weak reference
+            yield from Copy._decode(self)
         except InputError as error:
             raise Reject(str(error)) from error
         except OSError as error:
@@ -96,13 +97,31 @@ class Copy:
         self._samples.flush()
 
 
-def _opened(uri: str) -> BinaryIO:
+def may_wait(recording: Recording) -> bool:
+    """Whether its file lies on this machine, and can be opened later. What lies elsewhere is fetched while its event is
+    in hand: only then can the event wait for a store that does not answer. Raises as `Copy` if it isn't there."""
+    store, _ = _found(recording.uri)
+    if _is_local(store):
+        _opened(recording.uri).close()
+    return _is_local(store)
+
+
+def _found(uri: str) -> tuple[Any, str]:
     try:
         store, path = fsspec.core.url_to_fs(uri)
     except (ValueError, ImportError) as error:
         raise Reject(f"{uri}: can't be read ({error}); expected file:// or https://") from error
+    return store, path
+
+
+def _is_local(store: Any) -> bool:
+    return "file" in (store.protocol if isinstance(store.protocol, tuple) else (store.protocol,))
+
+
+def _opened(uri: str) -> BinaryIO:
+    store, path = _found(uri)
     try:
-        if "file" in (store.protocol if isinstance(store.protocol, tuple) else (store.protocol,)):
+        if _is_local(store):
             return Path(path).open("rb")
         fetched = tempfile.TemporaryFile()  # noqa: SIM115
         store.get_file(path, fetched)

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from callbus.consumer import Model, Settings
 from callbus.topology.graph import Duration
-from consumers.transcription.recognizer import Heard, Sound
 from consumers.transcription.recognizer import load as load_recognizer
+from consumers.transcription.sound import Heard, Sound
 
 
 class Recognizes(Protocol):

@@ -88,6 +88,8 @@ def turn_of(one: Slice) -> Turn:
     memory = one.memory if isinstance(one.memory, Hearings) else Hearings()
     state = one.state
     kept = memory.reading.source if memory.reading else (state.recording if state else None)
+    if kept is None and isinstance(memory.trigger, Recording):  # it waits for others that are read before it
+        kept = memory.trigger
     chunks: list[AudioChunk] = []
     rejected: list[tuple[Input, Reject]] = []
     live = _is_live(state) or bool(state and state.live_ended)
@@ -155,6 +157,20 @@ def after_reading(turn: Turn, read: Listened, rest: Reading | None, said: int) -
         heard_ms=read.call.newest[0],
         heard_id=read.call.newest[1],
     )
+
+
+def put_off(turn: Turn, recording: Recording, reading: Reading | None) -> Result:
+    """Others are read before this recording. `reading` is what had to be opened even so."""
+    kept = recording if recording.revision > 1 else None  # one of revision 1 is the event that is held
+    state = replace(turn.state, recording=kept, recording_id=recording.event_id)
+    after = Hearings(turn.memory.following, reading, newest(turn.one.events, turn.rejected) or turn.memory.trigger)
+    return CallResult((), state, after, after.holding, turn.rejected, unfinished=True)
+
+
+def newest(events: Sequence[Input], rejected: Rejected) -> Input | None:
+    """The last event that was not rejected."""
+    refused = {id(event) for event, _ in rejected}
+    return next((event for event in reversed(events) if id(event) not in refused), None)
 
 
 def _over(before: TranscriptionProgress) -> TranscriptionProgress:

@@ -21,8 +21,8 @@ from consumers.transcription import utterances
 from consumers.transcription.agreement import Hypothesis
 from consumers.transcription.call import Call
 from consumers.transcription.channel import Channel, Segment
-from consumers.transcription.recognizer import Heard, Sound
 from consumers.transcription.segmenter import LONGEST, Opening
+from consumers.transcription.sound import Heard, Sound
 from consumers.transcription.vad import RATE_HZ, WINDOW
 from schemas.records import AudioChunk, PartialUtterance, Provenance, Speaker
 

@@ -12,9 +12,6 @@ AGENT_FIRST: tuple[Speaker, Speaker] = ("agent", "caller")
 ALONE_S: Mapping[Speaker, float] = MappingProxyType({"caller": 600.0, "agent": 60.0})
 """How much more a leg may say once the other has left: a caller may be waiting for the next counsellor."""
 
-QUIET_S = 1.0
-"""A leg that sent nothing for longer, while the other went on, has a hole."""
-
 
 @dataclass(frozen=True, slots=True)
 class Legs:
@@ -48,16 +45,3 @@ class Legs:
 
     def leave(self, leg: Speaker, hung_up: bool) -> "Legs":
         return replace(self, on=self.on - {leg}, left={**self.left, leg: hung_up})
-
-
-def missed(own: int, furthest: int, rate_hz: int, quiet_s: float) -> int:
-    """How many samples to leave out before a leg's next audio, so that both legs stay side by side.
-
-    `own` and `furthest` count what this leg and the further of both have sent; `quiet_s` is for how long nothing came
-    on this one. Exchanges send nothing for a leg on hold or behind silence suppression: without this, whatever that
-    leg says next would stand before what it answers.
-    """
-    behind = furthest - own
-    if quiet_s <= QUIET_S or behind <= QUIET_S * rate_hz:
-        return 0
-    return min(behind, round(quiet_s * rate_hz))

@@ -6,9 +6,9 @@ from time import monotonic
 import structlog
 
 from producers.asterisk.connection import Cut
-from producers.asterisk.legs import Legs, missed
+from producers.asterisk.legs import Legs
 from producers.asterisk.protocol import Audio, ProtocolError
-from producers.line import Call, Line, Sounding
+from producers.line import Call, Line, Sounding, missed
 from schemas.records import Speaker
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,7 @@ class Talk:
         self._heard = dict.fromkeys(order, 0)  # samples, with those left out
         self._heard_at_s = dict.fromkeys(order, 0.0)
         self._holes = dict.fromkeys(order, 0)  # samples to leave out before what comes next
+        self._quiet = set(order)  # legs that have not spoken, or whose silence was told
         self._alone_from = 0  # samples, when the other leg left
 
     async def hear(self, leg: Speaker, audio: Audio) -> None:
@@ -47,10 +48,13 @@ class Talk:
         self._leave_out(leg, missed(self._heard[leg], max(self._heard.values()), self._rate_hz, quiet_s))
         hole, self._holes[leg] = self._holes[leg], 0
         self._heard_at_s[leg] = now_s
+        self._quiet.discard(leg)
         self._heard[leg] += len(audio.payload) // _SAMPLE_BYTES
         if hole:
             await call.skip(leg, hole)
         await call.hear(leg, audio.payload)
+        for other in self.legs.on - self._quiet - {leg}:
+            await self._pause(call, other, now_s)
         alone_s = self.legs.alone_s(leg)
         if alone_s is not None and self._heard[leg] - self._alone_from > alone_s * self._rate_hz:
             raise Cut(f"the {leg} was alone for {alone_s:g} s of audio", "alone")
@@ -68,6 +72,16 @@ class Talk:
         log.info("leg_left", call_id=self.call_id, leg=leg, hung_up=hung_up)
         if self._call and self.legs.over:
             await self._call.end(interrupted=self.legs.interrupted)
+
+    async def _pause(self, call: Call, leg: Speaker, now_s: float) -> None:
+        """A leg that nothing comes of while the other goes on: what was said on it is told now, not when it speaks
+        again. Once; the rest of its silence is left out before what comes next."""
+        hole = missed(self._heard[leg], max(self._heard.values()), self._rate_hz, now_s - self._heard_at_s[leg])
+        if hole:
+            self._quiet.add(leg)
+            self._leave_out(leg, hole)
+            hole, self._holes[leg] = self._holes[leg], 0
+            await call.pause(leg, hole)
 
     def _leave_out(self, leg: Speaker, samples: int) -> None:
         self._holes[leg] += samples

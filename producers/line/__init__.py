@@ -10,6 +10,7 @@ from producers.line.chunks import CHUNK_MS, Sounding
 from producers.line.line import Line
 from producers.line.listening import accepted, bound
 from producers.line.publisher import Publisher
+from producers.line.quiet import missed
 from producers.line.recordings import Recordings
 from producers.line.spool import Spool
 
@@ -27,6 +28,7 @@ __all__ = [
     "accepted",
     "bound",
     "client_tls",
+    "missed",
     "networks",
     "same_token",
     "server_tls",

@@ -86,6 +86,13 @@ class Call:
         for slice_ in before:
             self._keep(leg, slice_)
 
+    async def pause(self, leg: Speaker, samples: int) -> None:
+        """As `skip`, and told at once by an empty chunk: what was said before the hole need not wait for what comes
+        after it."""
+        await self.skip(leg, samples)
+        if not self.over and samples > 0:
+            self._keep(leg, rest(self._gathered[leg], self._known.sounding))
+
     async def say(self, what: CallEventType, attributes: Mapping[str, str] = NOTHING) -> None:
         """A step in the call's life between `started` and its end: held, resumed."""
         if self.over:
@@ -115,7 +122,7 @@ class Call:
             self._record(leg, rest(self._gathered[leg], self._known.sounding))
         if self._recorder:
             self._recorder.close()
-            if not self._recorder.samples:  # nobody spoke: a file can't tell that
+            if self._recorder.length_ms <= self._known.longer_than_ms:  # or nobody spoke: a file can't tell that
                 self._leave_recording()
         if self._known.live or not self._known.recording:
             for leg in open_legs:

@@ -49,6 +49,7 @@ class Known:
     at_ms: int  # of its newest event
     steps: Mapping[str, int] = field(default_factory=dict)
     mode: Mode = DEFAULT
+    longer_than_ms: int = 0  # a hybrid call that is no longer is heard live alone
     recording: str = ""  # the file that is to be made of it, or was; given up: empty
     recorded: bool = False  # its Recording is journalled
 
@@ -157,6 +158,7 @@ def header(known: Known) -> bytes:
         "at_ms": known.at_ms,
         "steps": dict(known.steps),
         "mode": known.mode,
+        "longer_than_ms": known.longer_than_ms,
         "recording": known.recording,
         "recorded": known.recorded,
     }
@@ -177,6 +179,7 @@ def known_from(head: bytes, entries: Sequence[bytes]) -> Known:
         at_ms=plain["at_ms"],
         steps=plain["steps"],
         mode=plain.get("mode", DEFAULT),  # a release before this one had no others
+        longer_than_ms=plain.get("longer_than_ms", 0),
         recording=plain.get("recording", ""),
         recorded=plain.get("recorded", False),
     )

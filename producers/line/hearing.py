@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from callbus.modes import DEFAULT, MODES, RECORDED, Mode, Rule, mode_of
+from callbus.modes import DEFAULT, MODES, RECORDED, Choice, Rule, live_choice
 from producers.line.chunks import Sounding
 from producers.line.meter import Meter
 from producers.line.recordings import Recorded, Recorder, Recordings, can_record
@@ -38,19 +38,19 @@ class Hearing:
         sounding: Sounding,
         attributes: Mapping[str, str],
         running: int,
-    ) -> tuple[Mode, Recorder | None]:
-        """The mode of a call that begins beside so many others, and its recorder where the mode needs one."""
+    ) -> tuple[Choice, Recorder | None]:
+        """How a call that begins beside so many others is heard, and its recorder where that needs one."""
         recordings = self._recordings if can_record(legs) else None
         able = MODES if recordings and recordings.has_room() else (DEFAULT,)
-        mode = mode_of(self._rules, attributes, running=running, able=able)
-        if mode not in RECORDED or not recordings:
-            return mode, None
+        choice = live_choice(self._rules, attributes, running=running, able=able)
+        if choice.mode not in RECORDED or not recordings:
+            return choice, None
         try:
-            return mode, recordings.begin(self._door, call_id, at_ms, legs, sounding)
+            return choice, recordings.begin(self._door, call_id, at_ms, legs, sounding)
         except OSError:
             log.exception("not_recorded", call_id=call_id, then="the call is heard live alone")
             self._meter.unrecorded.inc()
-            return DEFAULT, None
+            return Choice(DEFAULT), None
 
     async def make(self, call_id: str, recorder: Recorder) -> Recorded | None:
         """The recording of a call that is over, for as long as it takes; None where nothing is left of it."""

@@ -47,13 +47,16 @@ class Line:
         leave_within_s: float = 10.0,
         rules: Sequence[Rule] = (),
         recordings: Recordings | None = None,
+        attributes: Mapping[str, str] = NOTHING,
     ) -> None:
         """`door` is its name in topology.yaml, and the `source` of its events. The first of the `rules` that fits a
-        call chooses its mode; without `recordings`, those of modes that need one are passed over."""
+        call chooses its mode; without `recordings`, those of modes that need one are passed over. `attributes` hold
+        for each call that does not say otherwise."""
         self.door = door
         self._publisher = publisher
         self._spool = spool
         self._most_calls = most_calls
+        self._attributes = attributes
         self._leave_within_s = leave_within_s
         self._meter = Meter(door)
         self._hearing = Hearing(door, rules, recordings, self._meter)
@@ -103,8 +106,8 @@ class Line:
             raise self._busy(f"a call of this call_id was there already; {self.door} needs another for each", "again")
         if self.running >= self._most_calls:
             raise self._busy(f"{self.running} calls run, and {self.door} takes no more; see --most-calls", "calls")
-        at_ms = now_ms()
-        mode, recorder = self._hearing.begin(call_id, at_ms, legs, sounding, attributes, self.running)
+        at_ms, attributes = now_ms(), {**self._attributes, **attributes}
+        choice, recorder = self._hearing.begin(call_id, at_ms, legs, sounding, attributes, self.running)
         known = Known(
             call_id=call_id,
             door=self.door,
@@ -112,10 +115,11 @@ class Line:
             sounding=sounding,
             legs=dict.fromkeys(legs, Place()),
             at_ms=at_ms,
-            mode=mode,
+            mode=choice.mode,
+            longer_than_ms=choice.longer_than_ms,
             recording=str(recorder.target) if recorder else "",
         )
-        started = known.step("started", at_ms, {**attributes, ATTRIBUTE: mode})
+        started = known.step("started", at_ms, {**attributes, ATTRIBUTE: choice.mode})
         try:
             journal = self._begun(known, packed(started))
         except Busy:

@@ -106,6 +106,11 @@ class Recorder:
         """How long it is by now."""
         return max(self._lengths.values())
 
+    @property
+    def length_ms(self) -> int:
+        """The same in time."""
+        return self.samples * 1000 // self.sounding.rate_hz
+
     def write(self, leg: Speaker, slice_: Slice) -> None:
         """The slice's samples at their place; an empty one says how far the leg has come.
 
@@ -124,13 +129,12 @@ class Recorder:
 
     def make(self) -> Recorded | None:
         """The finished file; the same again, if it was there. None where nothing is left of it. Raises OSError."""
-        samples = self.samples
-        if not samples:
+        if not self.samples:
             return None
         temporary = self.target.parent / _UNFINISHED / self.target.name
         sha256 = write_flac(list(self._paths.values()), self.sounding.rate_hz, temporary)
         temporary.replace(self.target)
-        return Recorded(self.target, sha256, samples * 1000 // self.sounding.rate_hz)
+        return Recorded(self.target, sha256, self.length_ms)
 
     def close(self) -> None:
         """No more is written."""

@@ -10,8 +10,9 @@ that round). Its id is `customParameters.call_id`, else the callSid; the other c
 but for what looks like a telephone number or an address. A stream that doesn't say its tracks may bring both.
 
 **Time is the protocol's own.** A `timestamp` beyond the audio that came is a hole (`Call.skip`): some platforms send
-nothing while nobody speaks, or for a party that joins late. Frames out of order by `chunk` are put right within
-`track.WINDOW_FRAMES`; doubles and what comes later are counted and left out.
+nothing while nobody speaks, or for a party that joins late. After a second of it, while the other track goes on, the
+hole's beginning is told: so what was said before it is heard to its end. Frames out of order by `chunk` are put right
+within `track.WINDOW_FRAMES`; doubles and what comes later are counted and left out.
 
 **A call ends** with `stop`. A connection that breaks before that leaves its call waiting for a while (`calls.py`), then
 it is `interrupted`; one that is closed for what it sent ends it at once.

@@ -46,16 +46,25 @@ class Carried:
     carrier: Carrier | None
     heard_s: float
     ending: "asyncio.Task[None] | None" = field(default=None)
+    legs_s: dict[Speaker, float] = field(default_factory=dict)  # when each leg that speaks was heard
 
     async def hear(self, media: Media) -> None:
         """Raises Malformed."""
         self.heard_s = asyncio.get_running_loop().time()
-        await self.pass_on(self.stream.hear(media))
+        pieces = self.stream.hear(media)
+        await self.pass_on(pieces)
+        self.legs_s |= {leg: self.heard_s for leg, piece in pieces if isinstance(piece, Heard)}
+        for leg, heard_s in list(self.legs_s.items()):
+            if paused := self.stream.pause(leg, self.heard_s - heard_s):
+                del self.legs_s[leg]  # until it speaks again
+                await self.pass_on(paused)
 
     async def pass_on(self, pieces: Pieces) -> None:
         for leg, piece in pieces:
             if isinstance(piece, Heard):
                 await self.call.hear(leg, piece.payload)
+            elif piece.at_once:
+                await self.call.pause(leg, piece.samples)
             else:
                 await self.call.skip(leg, piece.samples)
 

@@ -38,6 +38,7 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Missed:
     samples: int
+    at_once: bool = False  # tell it now, not with what comes after it
 
 
 Piece = Heard | Missed
@@ -82,6 +83,11 @@ class Track:
         """What is held back: nothing earlier will come."""
         held, self._held = self._held, []
         return [piece for frame in held for piece in self._hear(frame)]
+
+    def pause(self, samples: int) -> list[Piece]:
+        """Nothing came for so long, and nothing may come for long."""
+        before = self.flush()
+        return [*before, self._miss(samples, at_once=True)]
 
     def begin_anew(self, position: int) -> list[Piece]:
         """A new stream of the same call: its numbers and timestamps start from 0, at this position of the call."""
@@ -154,10 +160,10 @@ class Track:
         agree = missing > 0 and abs(missing * length - ahead) < length / 2  # numbers and time tell of the same hole
         return ahead if agree else 0
 
-    def _miss(self, samples: int) -> Missed:
+    def _miss(self, samples: int, at_once: bool = False) -> Missed:
         self.holes += 1
         self.position += samples
-        return Missed(samples)
+        return Missed(samples, at_once)
 
     def _ahead(self, at: int) -> int:
         """By how many samples this place, by timestamp, is ahead of the audio that came."""

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from consumers.transcription import Transcription, load
-from consumers.transcription.recognizer import Recognizer, Sound
+from consumers.transcription.recognizer import Recognizer
 from consumers.transcription.recognizer import load as load_recognizer
+from consumers.transcription.sound import Sound
 from schemas.records import Utterance
 from tests.quality.noises import NOISES, RATE_HZ, SECONDS, Samples, as_int16, singing, through_mulaw
 from tests.sounds import chunks, play, sample, whisper

@@ -13,8 +13,9 @@ import pytest
 
 from callbus.audio import Samples
 from consumers.transcription import Transcription, load
-from consumers.transcription.recognizer import Recognizer, Sound
+from consumers.transcription.recognizer import Recognizer
 from consumers.transcription.recognizer import load as load_recognizer
+from consumers.transcription.sound import Sound
 from schemas.records import Recording, Utterance, Word
 from tests.sounds import CALLS, SAMPLES, chunks, play, sample, text, whisper
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import jiwer
 import pytest
 
-from consumers.transcription.recognizer import Recognizer, Sound, load
+from consumers.transcription.recognizer import Recognizer, load
+from consumers.transcription.sound import Sound
 from tests.disturbed import plays, undisturbed
 from tests.quality.test_wer import normalised
 from tests.sounds import SAMPLES, sample, text, whisper

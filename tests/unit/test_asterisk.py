@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.asterisk import plain
-from producers.asterisk.legs import AGENT_FIRST, ALONE_S, Legs, missed
+from producers.asterisk.legs import AGENT_FIRST, ALONE_S, Legs
 from producers.asterisk.protocol import (
     HANG_UP_FRAME,
     Audio,
@@ -24,6 +24,7 @@ from producers.asterisk.protocol import (
     ProtocolError,
     Unknown,
 )
+from producers.line import missed
 
 CALL = UUID("0f9d5c1e-8a57-4d7c-9c57-2f9d2f1f3b11")
 IDENTITY = b"\x01\x00\x10" + CALL.bytes

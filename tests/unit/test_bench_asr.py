@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consumers.transcription.recognizer import Recognizer, Sound
+from consumers.transcription.recognizer import Recognizer
+from consumers.transcription.sound import Sound
 from tests.bench.asr import contestants as c
 from tests.bench.asr import page
 from tests.bench.asr.profile import shares

@@ -115,6 +115,16 @@ def test_only_speech_that_ended_within_the_window_counts(journal: Journal) -> No
     assert found.degraded == 1
 
 
+def test_thinned_partials_are_counted_as_degraded(journal: Journal) -> None:
+    """Live finals are never degraded: only their partials can show that a machine was too busy."""
+    usual = partial("a", 2_800, revision=4)
+    thinned = replace(partial("a", 2_000), degraded=("revisions",))
+    partials = [(BEGAN_MS + 2_200.0, thinned), (BEGAN_MS + 3_000.0, usual), (BEGAN_MS + 9_000.0, thinned)]
+    finals = [(BEGAN_MS + 5_500.0, final(1_000, 4_000, "a"))]
+    found = latencies(journal, finals, partials, BEGAN_MS, BEGAN_MS + 6_000)
+    assert found.degraded == 1
+
+
 @pytest.mark.parametrize(
     ("one", "held"),
     [

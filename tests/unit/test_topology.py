@@ -61,7 +61,7 @@ def test_modes_stand_in_the_order_of_the_file(topology: Topology) -> None:
     """The shipped rules: children's calls twice, long ones afterwards, the others live."""
     assert topology.modes == (
         Rule(mode="hybrid", when=When(attributes={"queue": ("child", "emergency"), "language": ("en",)})),
-        Rule(mode="post-call", when=When(longer_than_ms=30 * 60_000)),
+        Rule(mode="hybrid", when=When(longer_than_ms=30 * 60_000)),
         Rule(mode="realtime"),
     )
 

@@ -78,7 +78,7 @@ def test_a_mode_without_a_recorder_is_refused(tmp_path: Path) -> None:
         load(path)
     first, *rest = [line for line in str(caught.value).splitlines() if "mode rule" in line]
     assert "mode rule 1: hybrid needs a recording, and no producer publishes one; add a topic" in first
-    assert "mode rule 2: post-call needs a recording" in rest[0]
+    assert "mode rule 2: hybrid needs a recording" in rest[0]
 
 
 def test_a_missing_file_says_where_it_looked(tmp_path: Path) -> None:

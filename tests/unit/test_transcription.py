@@ -81,6 +81,19 @@ def test_an_empty_last_chunk_ends_a_channel(consumer: Transcription) -> None:
     assert [(one.kind, one.end_ms) for one in utterances(result)] == [("end", 250)]
 
 
+def test_an_empty_chunk_beyond_a_hole_ends_what_was_being_said(consumer: Transcription, call: list[AudioChunk]) -> None:
+    """A door that hears nothing of a leg says so; the leg's last words do not wait until it speaks again."""
+    agent = [one for one in call if one.channel == "agent"][:10]
+    said, before = play(consumer, agent)
+    assert said == []
+    place = agent[-1].start_sample + 2000
+    hole = replace(agent[-1], event_id="hole", sequence=10, start_sample=place + 8000, payload=b"")
+    spoken, gap = utterances(step(consumer, [hole], before))
+    assert (spoken.kind, gap.kind) == ("speech", "gap")
+    assert spoken.end_ms <= gap.start_ms
+    assert (gap.start_ms, gap.end_ms) == (place // 8, place // 8 + 1000)
+
+
 def test_missing_audio_becomes_a_gap(consumer: Transcription, call: list[AudioChunk]) -> None:
     """Lost chunks show as a gap of exactly their length, and the call goes on after it."""
     lost = [one for one in call if not (one.channel == "caller" and 40 <= one.sequence < 44)]

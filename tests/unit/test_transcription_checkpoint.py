@@ -11,7 +11,8 @@ from callbus.models import package_directory
 from consumers.transcription import checkpoint
 from consumers.transcription.ears import Recordings
 from consumers.transcription.ears import load as load_ears
-from consumers.transcription.recognizer import Recognizer, Sound, load
+from consumers.transcription.recognizer import Recognizer, load
+from consumers.transcription.sound import Sound
 
 pytestmark = pytest.mark.model
 
@@ -90,7 +91,7 @@ def test_its_words_have_times(model: Model) -> None:
     features = [recognizer._features(sound) for sound in sounds()]
     length = features[1].shape[1]
     padded = np.stack([np.pad(features[1], ((0, 0), (0, 600 - length)))])
-    (draft,) = recognizer._transcribe(padded, [length], False)
+    (draft,) = recognizer._decoder.transcribe(padded, [length], False)
     assert draft.text
     assert draft.words
     assert all(0 <= word.start_ms <= word.end_ms <= 4_100 and 0 <= word.confidence <= 1 for word in draft.words)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+import structlog
 
 from callbus.consumer import CallSlice, Model
 from consumers.transcription import Transcription
@@ -212,9 +213,14 @@ def test_a_refused_second_hearing_leaves_the_live_one(
 def test_what_turns_out_to_be_unreadable_is_a_gap_to_its_end(
     consumer: Transcription, live: list[AudioChunk], again: Recording
 ) -> None:
-    """It waited for the live end, so its event was done with: a gap as long as it is, and an interrupted end."""
+    """It waited for the live end, so its event was done with: a gap as long as it is, and an interrupted end. The log
+    says why, but not where the file lies."""
     bad = replace(again, sha256=hashlib.sha256(b"").hexdigest())
-    worker = heard(consumer, live, bad, 40)
+    with structlog.testing.capture_logs() as log:
+        worker = heard(consumer, live, bad, 40)
+    [told] = [entry for entry in log if entry["log_level"] == "warning"]
+    assert told["reason"].startswith(f"sha256 is {again.sha256}, but the event says {bad.sha256}")
+    assert again.uri not in str(told)
     assert [(one.kind, one.start_ms, one.end_ms, one.interrupted) for one in hearing(worker.said, 2)] == [
         ("gap", 0, SECONDS * 1000, False),
         ("gap", 0, SECONDS * 1000, False),

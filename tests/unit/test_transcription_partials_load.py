@@ -8,14 +8,15 @@ import pytest
 
 from callbus.audio import Samples
 from callbus.consumer import CallResult, CallSlice
-from consumers.transcription import SMALL_PART_S, Options
+from consumers.transcription import Options
 from consumers.transcription.agreement import Hypothesis
 from consumers.transcription.call import Call
 from consumers.transcription.copy import Copy
 from consumers.transcription.hearings import Hearings, Slice
+from consumers.transcription.pace import SMALL_PART_S
 from consumers.transcription.partials import Due, Partials, Told, within
-from consumers.transcription.recognizer import Sound
 from consumers.transcription.recording import CHUNK_S, PART_S, Reading
+from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, PartialUtterance, Recording, Utterance
 from tests.partials import Counting, call, partials, steps, transcription, vad

@@ -10,17 +10,14 @@ import pytest
 
 from callbus.consumer import Model, Settings
 from callbus.errors import ModelError
+from consumers.transcription.judging import Draft, echoes, is_suspect, judge
 from consumers.transcription.recognizer import (
     FULL_FRAMES,
     Recognizer,
-    Sound,
-    _Draft,
-    _judge,
-    echoes,
-    is_suspect,
     load,
     window_frames,
 )
+from consumers.transcription.sound import Sound
 from tests.sounds import sample, whisper
 
 VOCABULARY = 51_865  # CTranslate2 takes a Whisper with as many tokens for a multilingual one
@@ -152,8 +149,8 @@ def test_a_short_partial_does_not_loop(recognizer: Recognizer) -> None:
 def test_one_doubt_is_a_flag_and_two_drop_it(draft: dict[str, Any], text: str, doubts: tuple[str, ...]) -> None:
     """What is dropped still says why; where nothing was recognised there is nothing to say."""
     usual: dict[str, Any] = {"text": "Yes.", "no_speech": 0.1, "confidence": 0.9}
-    heard = _judge(
-        _Draft(language="en", language_probability=1.0, **usual | draft), Sound(np.zeros(8000, dtype=np.int16), 8000)
+    heard = judge(
+        Draft(language="en", language_probability=1.0, **usual | draft), Sound(np.zeros(8000, dtype=np.int16), 8000)
     )
     assert (heard.text, heard.doubts) == (text, doubts)
 

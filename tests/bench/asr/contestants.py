@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import soxr
 
-from consumers.transcription.recognizer import BATCH, RATE_HZ, Recognizer, Sound
+from consumers.transcription.recognizer import BATCH, RATE_HZ, Recognizer
+from consumers.transcription.sound import Sound
 
 BEAM = 1  # ours
 

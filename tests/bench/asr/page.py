@@ -4,7 +4,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from consumers.transcription.recognizer import BATCH, SPARE_FRAMES, STEP_FRAMES
+from consumers.transcription.decoding import SPARE_FRAMES
+from consumers.transcription.recognizer import BATCH, STEP_FRAMES
 from tests.bench.asr import contestants as c
 from tests.bench.asr import plot
 from tests.bench.asr.results import SEGMENTER, TRUTH, Results

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from consumers.transcription.recognizer import Recognizer, Sound
+from consumers.transcription.recognizer import Recognizer
+from consumers.transcription.sound import Sound
 from tests.bench.asr.contestants import BEAM
 
 _STEPS = {

@@ -8,8 +8,8 @@ from typing import Any
 import jiwer
 
 from callbus.audio import Samples
-from consumers.transcription.recognizer import Sound
 from consumers.transcription.segmenter import Segmenter
+from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
 from schemas.records import Speaker
 from tests.quality.test_wer import normalised

@@ -23,7 +23,7 @@ class Latencies:
     final: list[float] = field(default_factory=list)
     after_cut: list[float] = field(default_factory=list)
     without_partial: int = 0
-    degraded: int = 0
+    degraded: int = 0  # events, partials among them, that say that something was left out
 
 
 def latencies(
@@ -49,5 +49,5 @@ def latencies(
         cut_ms = journal.spoken_ms(final.call_id, final.speaker, final.end_ms + CUT_AFTER_MS)
         found.after_cut.append(at_ms - cut_ms)
         without += not before
-        degraded += bool(final.degraded)
+        degraded += sum(bool(one.degraded) for one in (final, *(partial for _, partial in before)))
     return Latencies(found.first, found.age, found.final, found.after_cut, without, degraded)

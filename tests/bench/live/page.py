@@ -122,7 +122,8 @@ def _how(results: Results) -> Iterator[str]:
         f"- Every number of calls begins with {SETTLES_S:g} s that do not count. What counts are the utterances whose "
         f"speech ended in the {results.seconds:g} s after that, however late they came: calls are then ended, and all "
         "their words awaited.\n"
-        "- Batches are of inputs: chunks of all calls that were taken together."
+        "- Batches are of inputs: chunks of all calls that were taken together.\n"
+        "- **Degraded**: events, partials among them, that say that something was left out."
     )
 
 

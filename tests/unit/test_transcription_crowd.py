@@ -1,0 +1,204 @@
+"""Many recordings at once: a backlog, or a night's calls that were all heard post-call."""
+
+import gc
+import resource
+import wave
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from callbus.consumer import CallResult, CallSlice
+from callbus.errors import Reject, Retry
+from consumers.transcription import Transcription, copy
+from consumers.transcription.hearings import Slice
+from consumers.transcription.pace import MOST_OPEN, SMALL_PART_S
+from schemas.records import AudioChunk, Recording, Utterance
+from tests.partials import Counting
+from tests.replays import LoudnessVad, bursts, by_id
+from tests.sounds import Digests, Result, chunks, utterances, whisper
+from tests.unit.test_transcription_recording import recording
+
+SECONDS = 18
+MANY = MOST_OPEN + 4
+NOTHING: Result = CallResult(events=(), state=None)
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    file = tmp_path_factory.mktemp("crowd") / "call.wav"
+    with wave.open(str(file), "wb") as content:
+        content.setparams((2, 2, 8000, 0, "NONE", ""))
+        content.writeframes(bursts(SECONDS).T.astype("<i2").tobytes())
+    return recording(file)
+
+
+def crowd(tape: Recording, many: int, revision: int = 1) -> dict[str, Recording]:
+    names = [f"call-{number}" for number in range(many)]
+    return {name: replace(tape, call_id=name, event_id=f"tape of {name}", revision=revision) for name in names}
+
+
+def consumer(recognizer: Digests | Counting | None = None) -> Transcription:
+    return Transcription("transcription", whisper().model, LoudnessVad(), recognizer or Digests())
+
+
+def live_chunks() -> list[AudioChunk]:
+    return chunks(bursts(SECONDS), 8000, 500, call_id="live")
+
+
+def goes_on(transcription: Transcription, results: dict[str, Result]) -> Iterator[list[Utterance]]:
+    """As a worker does: one of those that are unfinished with every batch, each in its turn."""
+    for name in cycle(list(results)):
+        if not any(result.unfinished for result in results.values()):
+            return
+        if results[name].unfinished:
+            before = results[name]
+            [results[name]] = transcription.advance([CallSlice(name, [], before.state, before.memory)])
+            yield utterances(results[name])
+
+
+def begun(transcription: Transcription, tapes: dict[str, Recording], results: dict[str, Result]) -> dict[str, Result]:
+    """All of them in one batch, with what is remembered of them."""
+    slices: list[Slice] = [
+        CallSlice(name, [one], results.get(name, NOTHING).state, None) for name, one in tapes.items()
+    ]
+    return dict(zip(tapes, transcription.advance(slices), strict=True))
+
+
+def alone(tapes: dict[str, Recording]) -> list[Utterance]:
+    """What each of them comes to when it is the only one."""
+    said: list[Utterance] = []
+    for name, one in tapes.items():
+        transcription = consumer()
+        results = begun(transcription, {name: one}, {})
+        said += [*utterances(results[name]), *(each for part in goes_on(transcription, results) for each in part)]
+    assert len(said) > 5 * len(tapes)
+    return said
+
+
+def test_a_live_call_waits_for_one_of_them(tape: Recording) -> None:
+    """However many come in one batch, no more audio of them is heard with a live call than a small part of one."""
+    counting, live = Counting(), live_chunks()
+    transcription = consumer(counting)
+    tapes = crowd(tape, 20)
+    slices: list[Slice] = [CallSlice(name, [one], None, None) for name, one in tapes.items()]
+    *results, _ = transcription.advance([*slices, CallSlice("live", live[:8], None, None)])
+    assert sum(bool(result.state and result.state.channels) for result in results) == 1
+    assert sum(sound.length_s for asked in counting.asked for sound in asked) < 2 * SMALL_PART_S + 4
+    assert all(result.unfinished for result in results)
+
+
+def test_all_of_them_are_heard(tape: Recording) -> None:
+    """Each as it would have been alone, to its end, and then nothing of it is remembered."""
+    transcription, tapes = consumer(), crowd(tape, MANY)
+    results = begun(transcription, tapes, {})
+    said = [one for result in results.values() for one in utterances(result)]
+    said += [one for part in goes_on(transcription, results) for one in part]
+    assert by_id(said) == by_id(alone(tapes))
+    assert len(said) == len({one.event_id for one in said})
+    assert {(result.state, result.memory, result.holding) for result in results.values()} == {(None, None, None)}
+
+
+def test_few_files_are_open(tape: Recording) -> None:
+    """Those that wait hold none: a thousand of them must not use up what the process may open, nor the disk."""
+    transcription, tapes = consumer(), crowd(tape, MANY)
+    before, most = open_files(), 0
+    results = begun(transcription, tapes, {})
+    for _ in goes_on(transcription, results):
+        most = max(most, open_files() - before)
+    assert most == MOST_OPEN
+
+
+def test_a_thousand_are_no_fault(tape: Recording) -> None:
+    """More than the process has files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 3 * MOST_OPEN, hard))
+    try:
+        results = begun(consumer(), crowd(tape, 1_000), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert all(result.unfinished and result.holding for result in results.values())
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_a_crash_while_some_wait_changes_nothing(tape: Recording, revision: int) -> None:
+    """Memory is lost after every step: each event that was held comes again, with the state of its call."""
+    tapes = crowd(tape, 3, revision)
+    whole = by_id(alone(tapes))
+    for crash in range(0, 10, 2):
+        transcription = consumer()
+        results = begun(transcription, tapes, {})
+        said = [one for result in results.values() for one in utterances(result)]
+        for _, part in zip(range(crash), goes_on(transcription, results), strict=False):
+            said += part
+        left = {name: one for name, one in tapes.items() if results[name].unfinished}
+        assert all(results[name].holding is tapes[name] for name in left)
+        transcription = consumer()
+        results = begun(transcription, left, results)
+        said += [one for result in results.values() for one in utterances(result)]
+        said += [one for part in goes_on(transcription, results) for one in part]
+        assert by_id(said) == whole, crash
+        assert len(said) == len(whole)
+
+
+def test_a_file_that_is_not_there_is_refused_at_once(tape: Recording, tmp_path: Path) -> None:
+    """Its event is in hand: the reason goes with it, wherever it stands in the crowd."""
+    tapes = crowd(tape, 5)
+    tapes["call-3"] = replace(tapes["call-3"], uri=(tmp_path / "missing.wav").as_uri())
+    results = begun(consumer(), tapes, {})
+    refused = {name: result.rejected for name, result in results.items() if result.rejected}
+    [(event, reason)] = refused.pop("call-3")
+    assert (event, refused) == (tapes["call-3"], {})
+    assert "no such file" in str(reason)
+    assert not results["call-3"].unfinished
+
+
+def test_a_store_that_does_not_answer_is_asked_while_the_event_is_in_hand(tape: Recording) -> None:
+    """Only then can the event wait; later there would be nothing left that could."""
+    tapes = crowd(tape, 2)
+    tapes["call-1"] = replace(tapes["call-1"], uri="https://127.0.0.1:9/call.wav")
+    with pytest.raises(Retry, match="does not answer"):
+        begun(consumer(), tapes, {})
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_copy_that_nobody_has_any_more_holds_no_file(
+    tape: Recording, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """At once, also where it is not whole: its lane went elsewhere. Or it would count as open, and others would wait
+    for it."""
+    monkeypatch.setattr(copy, "PIECE_BYTES", 1 << 10)
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_files()
+        one = copy.Copy(tape)
+        for _ in range(steps):
+            one.step()
+        assert (one.ready, open_files()) == (False, before + 2)
+        del one
+        assert open_files() == before
+    finally:
+        gc.enable()
+
+
+def test_a_copy_that_was_refused_holds_no_file(tape: Recording) -> None:
+    """Nor does the reason of it."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_files()
+        one = copy.Copy(replace(tape, sha256="0" * 64))
+        for _ in range(2):
+            with pytest.raises(Reject, match="sha256 is"):
+                one.step()
+        del one
+        assert open_files() == before
+    finally:
+        gc.enable()
