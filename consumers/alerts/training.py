@@ -4,7 +4,8 @@
     python -m consumers.alerts.training evaluate   cross-validates by passage, and prints the figures
 
 Deterministic. A passage is trained on as it is written, as speech recognition would write it, and after what somebody
-else has said, as windows of a call have it; all of these stand on one side of a fold.
+else has said, as windows of a call have it; a scene as the windows that a call like it is judged by.
+All of these stand on one side of a fold.
 """
 
 import random
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consumers.alerts.dangers import CRITICAL, HIGH, NONE, Dangers, Passage, read_dangers
-from consumers.alerts.judging import odds_of
+from consumers.alerts.dangers import CRITICAL, HIGH, NONE, Dangers, Passage, Scene, read_dangers
+from consumers.alerts.judging import odds_of, windows
 from consumers.encoder import Encoder
 from consumers.heads import PROBE, Heads, LinearHead, Trainer, Vectors, command
+from schemas.records import AlertTurn
 
 _FOLDS = 5
 _SEED = 0
@@ -29,6 +31,7 @@ _STRENGTH = {"matter": 3.0, "level": 3.0, "withdrawn": 10.0, "rescue": 10.0}
 _CALM_RAISED = 0.013  # of passages without danger that may raise an alert
 _DANGER_WITHDRAWN = 0.02  # of other passages that may pass for taking something back
 _COUNSELLORS = 0.3  # weight of a counsellor's sentence among what is no danger
+_WINDOW = 0.5  # weight of a scene's window: it has several of them
 
 Labels = NDArray[np.str_]
 Numbers = NDArray[np.float64]
@@ -100,16 +103,17 @@ def sets(dangers: Dangers, encoder: Encoder) -> dict[str, Set]:
             *_in_calls([(each.text, each.matter) for each in spoken], dangers),
             *_plain([(text, NONE) for text in dangers.ordinary], len(spoken)),
             *_plain([(text, NONE) for text in dangers.counsellors], len(spoken) + len(dangers.ordinary), _COUNSELLORS),
+            *_scenes(dangers, len(spoken) + len(dangers.ordinary) + len(dangers.counsellors)),
         ],
         "level": _in_calls([(each.text, each.level) for each in urgent], dangers),
-        "withdrawn": _in_calls(
+        "withdrawn": _plain(
             [(text, "yes") for text in dangers.withdrawn]
             + [(each.text, "no") for each in (*dangers.passages, *dangers.cases)]
-            + [(text, "no") for text in dangers.small_talk],
-            dangers,
+            + [(text, "no") for text in (*dangers.small_talk, *dangers.standing)]
+            + [(turn.text, _yes(number == scene.safe)) for scene in dangers.scenes for number, turn in _callers(scene)]
         ),
         "rescue": _plain(
-            [(text, "yes") for text in dangers.rescue]
+            [(text, "yes") for text in (*dangers.rescue, *dangers.said_back)]
             + [(text, "no") for text in (*dangers.ordinary, *dangers.counsellors)]
         ),
     }
@@ -195,6 +199,29 @@ def _in_calls(texts: Sequence[tuple[str, str]], dangers: Dangers) -> list[Sample
     return made
 
 
+def _scenes(dangers: Dangers, first: int) -> Iterator[Sample]:
+    """What is said before the danger is told is none; after it is taken back, only what is said alone is."""
+    for group, scene in enumerate(dangers.scenes, first):
+        for number, turn in _callers(scene):
+            texts = tuple(dict.fromkeys(windows(turn, scene.turns[:number])))
+            told = scene.danger is not None and number >= scene.danger
+            if scene.safe is not None and number >= scene.safe:
+                texts, told = texts[:1], False
+            if told and scene.matter == NONE:
+                continue  # the files of what is taken back name no matter
+            label = scene.matter if told else NONE
+            for text in texts if number == scene.danger or not told else texts[1:]:
+                yield Sample(text, label, group, _WINDOW, as_written=False)
+
+
+def _callers(scene: Scene) -> Iterator[tuple[int, AlertTurn]]:
+    return ((number, turn) for number, turn in enumerate(scene.turns) if turn.speaker != "agent")
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
 def _plain(texts: Sequence[tuple[str, str]], first: int = 0, weight: float = 1.0) -> list[Sample]:
     return [
         sample for group, (text, label) in enumerate(texts, first) for sample in _written(text, label, group, weight)
@@ -213,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     from consumers.corpus import read_corpus
 
     def dangers(corpus: Path) -> Dangers:
-        return read_dangers(corpus / "dangers.yaml", read_corpus(corpus))
+        return read_dangers(corpus / "dangers", read_corpus(corpus))
 
     trainer = Trainer(
         description="Train and check the danger heads.",
