@@ -65,7 +65,7 @@ class DangerHeads:
             alone=float(-odds_of(head, NONE, own[:1])[0]),
             critical=float(odds_of(self.heads["level"], CRITICAL, own).mean()),
             matter=matter,
-            certain=float(_odds(np.array([matters[matter]], dtype=np.float32))[0]),
+            certain=float(as_odds(np.array([matters[matter]], dtype=np.float32))[0]),
             withdrawn=float(odds_of(self.heads["withdrawn"], "yes", own[:1])[0]),
         )
 
@@ -93,9 +93,10 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 def odds_of(head: LinearHead, label: str, vectors: Vectors) -> Table:
     """Log odds of one label, one per vector."""
-    return _odds(head.probabilities(vectors)[:, head.labels.index(label)])
+    return as_odds(head.probabilities(vectors)[:, head.labels.index(label)])
 
 
-def _odds(probabilities: Table) -> Table:
+def as_odds(probabilities: Table) -> Table:
+    """Log odds, as far as probabilities are told apart."""
     kept = np.clip(probabilities, _TINY, 1 - _TINY)
     return np.asarray(np.log(kept / (1 - kept)), dtype=np.float32)
