@@ -18,7 +18,7 @@ from consumers.alerts.samples import Set, sets
 from consumers.encoder import Encoder
 from consumers.heads import PROBE, Heads, Trainer, command
 
-_CALM_RAISED = 0.013  # of passages without danger that may raise an alert
+_CALM_RAISED = 0.01  # of passages without danger that may raise an alert
 _DANGER_WITHDRAWN = 0.02  # of other passages that may pass for taking something back
 
 
