@@ -55,7 +55,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """What a caller says in danger, or in none (no matter): an entry of dangers.yaml."""
+    """What a caller says in danger, or in none (no matter): an entry of a file of dangers/."""
 
     matter: str
     level: str

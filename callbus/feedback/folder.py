@@ -48,8 +48,10 @@ def _files(entries: Iterable[Entry]) -> Iterable[tuple[str, Any]]:
     if sentences:
         yield "counsellors.yaml", {"criteria": _criteria(sentences)}
     passages = [one for one in known if isinstance(one, Passage)]
-    if passages:
-        yield "dangers.yaml", _dangers(passages)
+    for matter in sorted({one.matter for one in passages if one.matter != NO_DANGER}):
+        yield f"dangers/{matter}.yaml", _levels([one for one in passages if one.matter == matter])
+    if calm := [one.text for one in passages if one.matter == NO_DANGER]:
+        yield "dangers/calm.yaml", {"passages": {_CALM: calm}}
     yield PROVENANCE, {"entries": [_provenance(one.provenance) for one in known]}
 
 
@@ -69,15 +71,11 @@ def _criteria(sentences: Sequence[Sentence]) -> Mapping[str, Mapping[str, list[s
     }
 
 
-def _dangers(passages: Sequence[Passage]) -> Mapping[str, Any]:
-    matters: dict[str, dict[str, list[str]]] = {}
-    calm: list[str] = []
+def _levels(passages: Sequence[Passage]) -> Mapping[str, list[str]]:
+    levels: dict[str, list[str]] = {}
     for one in passages:
-        if one.matter == NO_DANGER:
-            calm.append(one.text)
-        else:
-            matters.setdefault(one.matter, {}).setdefault(one.level, []).append(one.text)
-    return {"matters": matters, "calm": {_CALM: calm}}
+        levels.setdefault(one.level, []).append(one.text)
+    return levels
 
 
 def _provenance(one: Provenance) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Alerts: a child is in danger now. Raised with the first utterance that tells of it, while the call goes on.
 
 Judged by meaning, not by words: vectors of the utterance, alone and after what was said before it, go through heads
-trained on domain/corpus/dangers.yaml (`judging`). One matter of a call is one alert, which is escalated or withdrawn as
+trained on domain/corpus/dangers (`judging`). One matter of a call is one alert, which is escalated or withdrawn as
 the call goes on (`matters`); each change quotes the redacted words that it rests on.
 
 A call that is heard again is one call: what is known of its matters outlives the end of its first hearing, so that the

@@ -20,13 +20,13 @@ _CONTEXT_WORDS = 130  # before the utterance; with it, this fits the encoder's 2
 class Judged:
     """All as log odds but `matter`."""
 
-    danger: float = 0.0  # of a caller's utterance, with what was said before it
+    danger: float = 0.0  # of a caller's utterance, with what was said before it; of a counsellor's alone
     alone: float = 0.0  # the same without
     critical: float = 0.0  # should it be danger
     matter: str = ""
     certain: float = 0.0  # that it is danger, and of this matter
-    withdrawn: float = 0.0  # that the caller takes something back
-    rescue: float = 0.0  # of a counsellor's: that somebody acts at once
+    withdrawn: float = 0.0  # that the caller takes something back, in these words alone
+    rescue: float = 0.0  # of a counsellor's: that somebody acts at once, or says the danger back
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ class DangerHeads:
         """An utterance after the ones `before` it, given the vector of each of its `windows`."""
         if turn.speaker == "agent":
             said = np.stack([vector(text) for text in _pieces(turn.text)])
-            return Judged(rescue=float(odds_of(self.heads["rescue"], "yes", said).max()))
+            return Judged(
+                rescue=float(odds_of(self.heads["rescue"], "yes", said).max()),
+                danger=float(-odds_of(self.heads["matter"], NONE, said).min()),
+            )
         texts = _windows(turn, before)
         wide = np.stack([vector(text) for text in texts[1:]])
         own = np.stack([vector(text) for text in texts[:2]])
@@ -62,8 +65,8 @@ class DangerHeads:
             alone=float(-odds_of(head, NONE, own[:1])[0]),
             critical=float(odds_of(self.heads["level"], CRITICAL, own).mean()),
             matter=matter,
-            certain=float(_odds(np.array([matters[matter]], dtype=np.float32))[0]),
-            withdrawn=float(odds_of(self.heads["withdrawn"], "yes", own[1:])[0]),
+            certain=float(as_odds(np.array([matters[matter]], dtype=np.float32))[0]),
+            withdrawn=float(odds_of(self.heads["withdrawn"], "yes", own[:1])[0]),
         )
 
 
@@ -90,9 +93,10 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 def odds_of(head: LinearHead, label: str, vectors: Vectors) -> Table:
     """Log odds of one label, one per vector."""
-    return _odds(head.probabilities(vectors)[:, head.labels.index(label)])
+    return as_odds(head.probabilities(vectors)[:, head.labels.index(label)])
 
 
-def _odds(probabilities: Table) -> Table:
+def as_odds(probabilities: Table) -> Table:
+    """Log odds, as far as probabilities are told apart."""
     kept = np.clip(probabilities, _TINY, 1 - _TINY)
     return np.asarray(np.log(kept / (1 - kept)), dtype=np.float32)

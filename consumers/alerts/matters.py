@@ -1,7 +1,9 @@
 """When a matter is raised, escalated and withdrawn: pure, from one judged utterance to the next.
 
-What the caller says decides. A counsellor who acts at once (sends the police, tells a child to hide) supports what the
-caller has said, before or after; alone it raises nothing, and neither does any question.
+What the caller says decides. A counsellor who acts at once (sends the police, tells a child to hide) or says a danger
+back ("so he is beating her now") supports what the caller has said, before or after; alone it raises nothing, and
+neither does any question: what the caller says must be more likely danger than not by itself. A caller who takes
+it back must outweigh a counsellor who took it for danger.
 """
 
 import math
@@ -12,8 +14,9 @@ from consumers.alerts.dangers import CRITICAL
 from consumers.alerts.judging import Judged
 from schemas.records import AlertChange, AlertLevel, AlertMatter, AlertState, AlertTurn
 
-_SUPPORT = 0.5  # of a counsellor's log odds of acting at once, added to the caller's of danger
-_MOST_SUPPORT = 3.0
+_ACTS = 0.2  # of a counsellor's log odds of acting at once, added to the caller's of danger
+_TELLS = 1.0  # of a counsellor's log odds of telling of danger
+_MOST_SUPPORT = 4.0  # log odds
 _ANOTHER = 1.5  # log odds above the threshold for a second matter, and to say again what was withdrawn
 _TAKING_BACK = 1.0  # log odds above the threshold to withdraw: a danger hidden is worse than one too many
 _BETTER = 0.1  # more probability is better evidence
@@ -25,7 +28,7 @@ _REASONS: dict[AlertChange, str] = {
     "escalated": "more of what the caller says tells of {danger}",
     "withdrawn": "the caller takes back what told of {danger}",
 }
-_SUPPORTED = ", and the counsellor acts at once"
+_SUPPORTED = ", and the counsellor acts at once or says it back"
 _DANGERS = {"other_danger": "a life or a body in danger"}
 
 
@@ -44,25 +47,25 @@ def after(
     state: AlertState, turn: AlertTurn, judged: Judged, raising: float, withdrawing: float
 ) -> tuple[AlertState, Told | None]:
     """The state with one more utterance, and what changes by it. `raising` and `withdrawing` are log odds."""
-    turn = replace(turn, danger=round(judged.danger or judged.rescue, 3), matter=judged.matter)
-    turn = replace(turn, critical=round(judged.critical, 3))
+    odds = _supports(judged) if turn.speaker == "agent" else judged.danger
+    turn = replace(turn, danger=round(odds, 3), matter=judged.matter, critical=round(judged.critical, 3))
     state = remembered(state, turn)
     if turn.speaker == "agent":
-        if state.rescue is not None and state.rescue.danger >= turn.danger:
+        if turn.danger <= 0 or (state.rescue is not None and state.rescue.danger >= turn.danger):
             return state, None
         state = replace(state, rescue=_shortened(turn))
         suspect = state.suspect
-        if suspect is None or suspect.danger + _support(state) < raising:
-            return state, None
-        return _changed(state, suspect, "raised", suspect.danger + _support(state))
+        sure = 0.0 if suspect is None else _sure(state, suspect.danger)
+        return _changed(state, suspect, "raised", sure) if suspect is not None and sure >= raising else (state, None)
     standing = [matter for matter in state.matters if matter.state != "withdrawn"]
-    if standing and judged.withdrawn >= withdrawing + _TAKING_BACK and judged.alone < raising:
+    outweighed = judged.withdrawn >= withdrawing + _TAKING_BACK + (state.rescue.danger if state.rescue else 0.0)
+    if standing and outweighed and judged.alone < raising:
         return _withdrawn(state, standing[-1], turn, judged.withdrawn)
     known = next((matter for matter in state.matters if matter.matter == judged.matter), None)
     if known is None and state.matters:
         more = judged.certain >= raising + _ANOTHER
         return _changed(state, turn, "raised", judged.danger) if more else (state, None)
-    sure = judged.danger + _support(state)
+    sure = _sure(state, judged.danger)
     if known is None:
         if sure >= raising:
             return _changed(state, turn, "raised", sure)
@@ -112,8 +115,14 @@ def probability(odds: float) -> float:
     return round(1 / (1 + math.exp(-odds)), 4)
 
 
-def _support(state: AlertState) -> float:
-    return 0.0 if state.rescue is None else min(max(_SUPPORT * state.rescue.danger, 0.0), _MOST_SUPPORT)
+def _supports(judged: Judged) -> float:
+    """Log odds that a counsellor's utterance adds to what the caller says."""
+    return min(_ACTS * max(judged.rescue, 0.0) + _TELLS * max(judged.danger, 0.0), _MOST_SUPPORT)
+
+
+def _sure(state: AlertState, danger: float) -> float:
+    """Log odds of danger, with the counsellor's support where there is something to support."""
+    return danger + (state.rescue.danger if state.rescue is not None and danger > 0 else 0.0)
 
 
 def _changed(state: AlertState, turn: AlertTurn, change: AlertChange, odds: float) -> tuple[AlertState, Told]:
@@ -121,7 +130,7 @@ def _changed(state: AlertState, turn: AlertTurn, change: AlertChange, odds: floa
     known = next((matter for matter in state.matters if matter.matter == turn.matter), None)
     level: AlertLevel = "critical" if turn.critical >= 0 or (known and known.level == CRITICAL) else "high"
     score = probability(odds)
-    supported = state.rescue if state.rescue is not None and _support(state) > 0 else None
+    supported = state.rescue if state.rescue is not None and state.rescue.danger > 0 else None
     evidence = (turn, supported) if supported is not None else (turn,)
     reason = _REASONS[change].format(danger=_DANGERS.get(turn.matter, turn.matter.replace("_", " ")))
     matter = AlertMatter(

@@ -3,120 +3,24 @@
     python -m consumers.alerts.training train      rebuilds domain/alerts from domain/corpus
     python -m consumers.alerts.training evaluate   cross-validates by passage, and prints the figures
 
-Deterministic. A passage is trained on as it is written, as speech recognition would write it, and after what somebody
-else has said, as windows of a call have it; all of these stand on one side of a fold.
+Deterministic: the same corpus gives the same bytes, in two minutes on two cores.
 """
 
-import random
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consumers.alerts.dangers import CRITICAL, HIGH, NONE, Dangers, Passage, read_dangers
-from consumers.alerts.judging import odds_of
+from consumers.alerts.dangers import CRITICAL, HIGH, NONE, Dangers, read_dangers
+from consumers.alerts.samples import Set, sets
 from consumers.encoder import Encoder
-from consumers.heads import PROBE, Heads, LinearHead, Trainer, Vectors, command
+from consumers.heads import PROBE, Heads, Trainer, command
 
-_FOLDS = 5
-_SEED = 0
-_STRENGTH = {"matter": 3.0, "level": 3.0, "withdrawn": 10.0, "rescue": 10.0}
-_CALM_RAISED = 0.013  # of passages without danger that may raise an alert
+_CALM_RAISED = 0.01  # of passages without danger that may raise an alert
 _DANGER_WITHDRAWN = 0.02  # of other passages that may pass for taking something back
-_COUNSELLORS = 0.3  # weight of a counsellor's sentence among what is no danger
-
-Labels = NDArray[np.str_]
-Numbers = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A text as it is trained on; `group` is its passage."""
-
-    text: str
-    label: str
-    group: int
-    weight: float = 1.0
-    as_written: bool = True
-
-
-@dataclass(frozen=True)
-class Set:
-    """The samples of one head, embedded."""
-
-    samples: Sequence[Sample]
-    vectors: Vectors
-    balanced: bool
-    strength: float
-
-    @property
-    def labels(self) -> Labels:
-        return np.array([sample.label for sample in self.samples])
-
-    @property
-    def groups(self) -> NDArray[np.intp]:
-        return np.array([sample.group for sample in self.samples])
-
-    @property
-    def as_written(self) -> NDArray[np.bool_]:
-        return np.array([sample.as_written for sample in self.samples])
-
-    def fit(self, rows: NDArray[np.intp] | slice = slice(None)) -> LinearHead:
-        """The head trained on these samples."""
-        from sklearn.linear_model import LogisticRegression
-
-        weights: Numbers = np.array([sample.weight for sample in self.samples])
-        model = LogisticRegression(C=self.strength, max_iter=3000, class_weight="balanced" if self.balanced else None)
-        model.fit(self.vectors[rows], self.labels[rows], sample_weight=weights[rows])
-        table, bias = model.coef_, model.intercept_
-        if len(model.classes_) == 2:  # scikit-learn gives one row for two labels
-            table, bias = np.concatenate([-table / 2, table / 2]), np.concatenate([-bias / 2, bias / 2])
-        labels = tuple(str(label) for label in model.classes_)
-        return LinearHead(labels, np.round(table, 4).astype(np.float32), np.round(bias, 4).astype(np.float32))
-
-    def held_out(self, label: str) -> Numbers:
-        """Log odds of a label for every sample, from heads that saw nothing of its passage."""
-        from sklearn.model_selection import StratifiedGroupKFold
-
-        odds = np.zeros(len(self.samples))
-        folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=_SEED)
-        for rows, others in folds.split(self.vectors, self.labels, self.groups):
-            odds[others] = odds_of(self.fit(rows), label, self.vectors[others])
-        return odds
-
-
-def sets(dangers: Dangers, encoder: Encoder) -> dict[str, Set]:
-    """The samples of every head."""
-    passages = (*dangers.passages, *(Passage(text, NONE) for text in dangers.withdrawn))
-    spoken = (*passages, *dangers.cases, *(Passage(text, NONE) for text in dangers.small_talk))
-    urgent = [passage for passage in dangers.passages if passage.level]
-    samples = {
-        "matter": [
-            *_in_calls([(each.text, each.matter) for each in spoken], dangers),
-            *_plain([(text, NONE) for text in dangers.ordinary], len(spoken)),
-            *_plain([(text, NONE) for text in dangers.counsellors], len(spoken) + len(dangers.ordinary), _COUNSELLORS),
-        ],
-        "level": _in_calls([(each.text, each.level) for each in urgent], dangers),
-        "withdrawn": _in_calls(
-            [(text, "yes") for text in dangers.withdrawn]
-            + [(each.text, "no") for each in (*dangers.passages, *dangers.cases)]
-            + [(text, "no") for text in dangers.small_talk],
-            dangers,
-        ),
-        "rescue": _plain(
-            [(text, "yes") for text in dangers.rescue]
-            + [(text, "no") for text in (*dangers.ordinary, *dangers.counsellors)]
-        ),
-    }
-    return {
-        name: Set(these, encoder.embed([sample.text for sample in these]), name != "matter", _STRENGTH[name])
-        for name, these in samples.items()
-    }
 
 
 def train(dangers: Dangers, encoder: Encoder, name: str) -> Heads:
@@ -136,14 +40,16 @@ def cross_validate(dangers: Dangers, encoder: Encoder) -> dict[str, Any]:
     """Per head what was found of passages that it had not seen; of single passages, not of calls."""
     data = sets(dangers, encoder)
     matter, raising = data["matter"], _raising(data["matter"])
-    danger = -matter.held_out(NONE)
-    own = matter.groups < len(dangers.passages) + len(dangers.withdrawn)
+    danger = -matter.held_out_odds(NONE)
+    own = matter.groups < len(dangers.passages) + len(dangers.withdrawn) + len(dangers.small_talk)
     calm = matter.labels == NONE
     in_words = matter.as_written
+    names = np.unique(matter.labels)
+    named = names[np.argmax(np.where(names == NONE, 0, matter.held_out), axis=1)] == matter.labels
     withdrawn, level, rescue = data["withdrawn"], data["level"], data["rescue"]
-    taken_back = withdrawn.held_out("yes") >= _withdrawing(withdrawn)
-    critical = level.held_out(CRITICAL) >= 0
-    acts = rescue.held_out("yes") >= 0
+    taken_back = withdrawn.held_out_odds("yes") >= _withdrawing(withdrawn)
+    critical = level.held_out_odds(CRITICAL) >= 0
+    acts = rescue.held_out_odds("yes") >= 0
     return {
         "passages": {"danger": int(np.sum(~calm & own & in_words)), "calm": int(np.sum(calm & own & in_words))},
         "raised": {
@@ -153,7 +59,14 @@ def cross_validate(dangers: Dangers, encoder: Encoder) -> dict[str, Any]:
             "calm_cases": _share(danger >= raising, calm & ~own & in_words),
             "by_matter": {
                 str(name): _share(danger >= raising, (matter.labels == name) & own & in_words)
-                for name in np.unique(matter.labels[~calm])
+                for name in names[names != NONE]
+            },
+        },
+        "named": {
+            "all": _share(named, ~calm & own & in_words),
+            "of_cases": _share(named, ~calm & ~own & in_words),
+            "by_matter": {
+                str(name): _share(named, (matter.labels == name) & own & in_words) for name in names[names != NONE]
             },
         },
         "withdrawn": {
@@ -170,42 +83,16 @@ def cross_validate(dangers: Dangers, encoder: Encoder) -> dict[str, Any]:
 
 
 def _raising(data: Set) -> float:
-    odds = -data.held_out(NONE)
+    odds = -data.held_out_odds(NONE)
     return round(float(np.quantile(odds[(data.labels == NONE) & data.as_written], 1 - _CALM_RAISED)), 3)
 
 
 def _withdrawing(data: Set) -> float:
-    return round(float(np.quantile(data.held_out("yes")[data.labels == "no"], 1 - _DANGER_WITHDRAWN)), 3)
+    return round(float(np.quantile(data.held_out_odds("yes")[data.labels == "no"], 1 - _DANGER_WITHDRAWN)), 3)
 
 
 def _share(found: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
     return round(float(found[among].mean()), 3)
-
-
-def _in_calls(texts: Sequence[tuple[str, str]], dangers: Dangers) -> list[Sample]:
-    """Each also after what somebody else said, drawn at random, alike for all labels."""
-    made: list[Sample] = []
-    for group, (text, label) in enumerate(texts):
-        draw = random.Random(text)  # noqa: S311 - nothing secret: the same mixture each time, whatever else is added
-        made += _written(text, label, group, 1.0)
-        asked = draw.choice(dangers.counsellors)
-        told = draw.choice(dangers.small_talk)
-        for around in (f"{asked} {text}", f"{told} {draw.choice(dangers.counsellors)} {text}"):
-            made.append(Sample(around, label, group, as_written=False))
-    return made
-
-
-def _plain(texts: Sequence[tuple[str, str]], first: int = 0, weight: float = 1.0) -> list[Sample]:
-    return [
-        sample for group, (text, label) in enumerate(texts, first) for sample in _written(text, label, group, weight)
-    ]
-
-
-def _written(text: str, label: str, group: int, weight: float) -> Iterator[Sample]:
-    yield Sample(text, label, group, weight)
-    bare = re.sub(r"[^\w\s']", "", text.lower())
-    if bare != text:
-        yield Sample(bare, label, group, weight, as_written=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -213,9 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
     from consumers.corpus import read_corpus
 
     def dangers(corpus: Sequence[Path]) -> Dangers:
-        first, *more = corpus
-        added = [folder / "dangers.yaml" for folder in more]
-        return read_dangers(first / "dangers.yaml", read_corpus(*corpus), *(path for path in added if path.exists()))
+        first, *more = (folder / "dangers" for folder in corpus)
+        return read_dangers(first, read_corpus(*corpus), *more)
 
     trainer = Trainer(
         description="Train and check the danger heads.",

@@ -1,5 +1,7 @@
 """The alerts group, on the real encoder and the committed heads."""
 
+import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +41,7 @@ def group() -> Alerts:
 
 @pytest.fixture(scope="module")
 def dangers() -> Dangers:
-    return read_dangers(CORPUS / "dangers.yaml", read_corpus(CORPUS))
+    return read_dangers(CORPUS / "dangers", read_corpus(CORPUS))
 
 
 def utterance(
@@ -226,9 +228,35 @@ def test_the_examples_are_many_and_each_stands_once(dangers: Dangers) -> None:
 
 def test_examples_in_another_form_are_refused(tmp_path: Path) -> None:
     """With the path, and what is not there."""
-    (tmp_path / "dangers.yaml").write_text("matters: {}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"dangers.yaml: no examples of dangers can be read \(KeyError\('answers'\)\)"):
-        read_dangers(tmp_path / "dangers.yaml", read_corpus(CORPUS))
+    with pytest.raises(InputError, match=r"calm.yaml: no examples of dangers can be read \(FileNotFoundError"):
+        read_dangers(tmp_path, read_corpus(CORPUS))
+    broken = tmp_path / "dangers"
+    shutil.copytree(CORPUS / "dangers", broken)
+    (broken / "weapon.yaml").write_text("critical: []\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"dangers: no examples of dangers can be read \(KeyError\('calm'\)\)"):
+        read_dangers(broken, read_corpus(CORPUS))
+
+
+def test_a_scene_says_where_danger_begins_and_where_it_is_taken_back(dangers: Dangers) -> None:
+    """By the caller, in turns that are there."""
+    assert len(dangers.scenes) >= 80
+    for scene in dangers.scenes:
+        for marked in (scene.danger, scene.safe):
+            assert marked is None or scene.turns[marked].speaker == "caller"
+        assert scene.matter == NONE or scene.danger is not None
+        assert scene.safe is None or (scene.danger is not None and scene.danger < scene.safe)
+
+
+def test_no_example_is_said_in_a_call_with_truth(dangers: Dangers) -> None:
+    """They would flatter the figures of docs/quality.md."""
+    examples = {" ".join(each.text.lower().split()) for each in dangers.passages}
+    examples |= {" ".join(turn.text.lower().split()) for scene in dangers.scenes for turn in scene.turns}
+    said = {
+        " ".join(turn["text"].lower().split())
+        for path in (*ROOT.glob("domain/calls/*/*.json"), *ROOT.glob("samples/*.json"))
+        for turn in json.loads(path.read_text(encoding="utf-8"))["turns"]
+    }
+    assert {text for text in examples & said if len(text.split()) > 4} == set()
 
 
 def test_a_folder_without_heads_is_refused() -> None:

@@ -10,8 +10,9 @@ from schemas.records import AlertState, AlertTurn, Speaker
 RAISING, WITHDRAWING = 2.0, 1.0
 
 CALM = Judged(danger=-3.0, matter="violence", certain=-4.0, withdrawn=-4.0)
-ACTS = Judged(rescue=3.0)
-ASKS = Judged(rescue=-3.0)
+ACTS = Judged(rescue=6.0, danger=-3.0)
+SAYS_BACK = Judged(rescue=-3.0, danger=1.2)
+ASKS = Judged(rescue=-3.0, danger=-3.0)
 TAKEN_BACK = Judged(danger=2.5, alone=-1.0, matter="weapon", certain=-3.0, withdrawn=2.0)
 
 
@@ -66,7 +67,22 @@ def test_a_counsellor_who_acts_supports_what_the_caller_said_before() -> None:
     assert changes(told) == [("weapon", "raised", "high", 1)]
     assert told[0].turn.utterance_id == "u0"
     assert [each.utterance_id for each in told[0].evidence] == ["u0", "u1"]
-    assert told[0].reason.endswith("the counsellor acts at once")
+    assert told[0].reason.endswith("the counsellor acts at once or says it back")
+
+
+def test_a_counsellor_who_says_the_danger_back_supports_it_too() -> None:
+    """In whichever order; the more they say of it, the more."""
+    assert changes(run(("caller", danger(1.0)), ("agent", SAYS_BACK))[1]) == [("weapon", "raised", "high", 1)]
+    assert changes(run(("agent", SAYS_BACK), ("caller", danger(1.0)))[1]) == [("weapon", "raised", "high", 1)]
+    assert run(("caller", danger(0.5)), ("agent", SAYS_BACK))[1] == []
+
+
+def test_what_a_counsellor_supports_must_be_likely_by_itself() -> None:
+    """Whatever is asked and done: nothing is added to what is rather no danger."""
+    most = Judged(rescue=9.0, danger=9.0)
+    assert run(("caller", danger(-0.1)), ("agent", most), ("caller", danger(-0.1)))[1] == []
+    assert len(run(("caller", danger(0.1)), ("agent", most))[1]) == 1
+    assert run(("caller", danger(0.1)), ("agent", most))[1][0].score < 0.99  # support has an end
 
 
 def test_a_counsellor_who_acts_supports_what_the_caller_says_after() -> None:
@@ -76,7 +92,7 @@ def test_a_counsellor_who_acts_supports_what_the_caller_says_after() -> None:
 
 def test_a_counsellor_alone_never_raises_an_alert() -> None:
     """However much is asked, and whatever is done about nothing."""
-    most = Judged(rescue=9.0)
+    most = Judged(rescue=9.0, danger=9.0)
     assert run(("agent", most), ("caller", CALM), ("agent", most), ("agent", ASKS))[1] == []
 
 
@@ -112,6 +128,15 @@ def test_a_caller_who_takes_it_back_withdraws_the_alert() -> None:
 def test_what_is_taken_back_and_dangerous_withdraws_nothing() -> None:
     """Rather one alert too many."""
     assert len(run(("caller", danger(2.5)), ("caller", danger(2.5, withdrawn=3.0)))[1]) == 1
+
+
+def test_who_takes_it_back_must_outweigh_a_counsellor_who_took_it_for_danger() -> None:
+    """A danger hidden is worse than an alert too many."""
+    supported: list[tuple[Speaker, Judged]] = [("caller", danger(2.5)), ("agent", SAYS_BACK)]
+    back = replace(TAKEN_BACK, critical=-1.0)
+    assert len(run(*supported, ("caller", back))[1]) == 1
+    more = replace(back, withdrawn=3.5)
+    assert changes(run(*supported, ("caller", more))[1])[1:] == [("weapon", "withdrawn", "high", 2)]
 
 
 def test_a_counsellor_withdraws_nothing() -> None:

@@ -329,10 +329,10 @@ def test_the_folder_is_trained_on_beside_the_corpus(tmp_path: Path) -> None:
     name = "Empathizes with the caller"
     assert more.shows[name] == (*corpus.shows[name], "I hear how heavy this is for you, someone, and I am with you.")
     assert more.digest != corpus.digest
-    dangers = read_dangers(CORPUS / "dangers.yaml", more, tmp_path / "dangers.yaml")
+    dangers = read_dangers(CORPUS / "dangers", more, tmp_path / "dangers")
     assert dangers.passages[-2:] == (
-        DangerPassage("He beats my little brother with a cable every evening.", "confinement", "high"),
         DangerPassage("My brother's arm is swollen since someone tried to stop him.", NONE),
+        DangerPassage("He beats my little brother with a cable every evening.", "confinement", "high"),
     )
     assert read_corpus(CORPUS).digest == corpus.digest
 
@@ -363,7 +363,8 @@ def test_the_same_corrections_make_the_same_folder(tmp_path: Path) -> None:
     once = content(tmp_path)
     exported(tmp_path)
     assert content(tmp_path) == once
-    assert set(once) == {"callers/vane.yaml", "counsellors.yaml", "dangers.yaml", "provenance.yaml"}
+    dangers = {"dangers/calm.yaml", "dangers/confinement.yaml"}
+    assert set(once) == {"callers/vane.yaml", "counsellors.yaml", *dangers, "provenance.yaml"}
     for text in once.values():
         assert not re.search(r"Amina|Mwanza|call-1|seven one", text)
     provenance = yaml.safe_load(once["provenance.yaml"])["entries"]
