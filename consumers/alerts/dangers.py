@@ -6,7 +6,6 @@ A file of that folder is a matter, named as alerts name it, but for `calm`, `wit
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -176,5 +175,5 @@ def as_turns(said: list[tuple[Speaker, str]]) -> tuple[AlertTurn, ...]:
             redacted_text=text,
             event_id=f"{number}",
         )
-        for number, (speaker, text) in zip(count(), said, strict=False)
+        for number, (speaker, text) in enumerate(said)
     )

@@ -49,25 +49,33 @@ class DangerHeads:
         """An utterance after the ones `before` it, given the vector of each of its `windows`."""
         if turn.speaker == "agent":
             said = np.stack([vector(text) for text in _pieces(turn.text)])
+            dangers = -odds_of(self.heads["matter"], NONE, said)
             return Judged(
                 rescue=float(odds_of(self.heads["rescue"], "yes", said).max()),
-                danger=float(-odds_of(self.heads["matter"], NONE, said).min()),
+                danger=float(dangers.max()),
+                matter=self._matter(said[dangers.argmax()][None])[0],
             )
         texts = _windows(turn, before)
         wide = np.stack([vector(text) for text in texts[1:]])
         own = np.stack([vector(text) for text in texts[:2]])
         head = self.heads["matter"]
-        shares = head.probabilities(wide).mean(axis=0)
-        matters = {label: float(share) for label, share in zip(head.labels, shares, strict=True) if label != NONE}
-        matter = max(matters, key=lambda label: matters[label])
+        matter, share = self._matter(wide)
         return Judged(
             danger=float(-odds_of(head, NONE, wide).mean()),
             alone=float(-odds_of(head, NONE, own[:1])[0]),
             critical=float(odds_of(self.heads["level"], CRITICAL, own).mean()),
             matter=matter,
-            certain=float(as_odds(np.array([matters[matter]], dtype=np.float32))[0]),
+            certain=float(as_odds(np.array([share], dtype=np.float32))[0]),
             withdrawn=float(odds_of(self.heads["withdrawn"], "yes", own[:1])[0]),
         )
+
+    def _matter(self, vectors: Vectors) -> tuple[str, float]:
+        """The likeliest matter of what is told, and its probability."""
+        head = self.heads["matter"]
+        shares = head.probabilities(vectors).mean(axis=0)
+        matters = {label: float(share) for label, share in zip(head.labels, shares, strict=True) if label != NONE}
+        matter = max(matters, key=lambda label: matters[label])
+        return matter, matters[matter]
 
 
 def windows(turn: AlertTurn, before: Sequence[AlertTurn]) -> Iterator[str]:

@@ -56,7 +56,9 @@ def after(
         state = replace(state, rescue=_shortened(turn))
         suspect = state.suspect
         sure = 0.0 if suspect is None else _sure(state, suspect.danger)
-        return _changed(state, suspect, "raised", sure) if suspect is not None and sure >= raising else (state, None)
+        if suspect is None or sure < raising:
+            return state, None
+        return _changed(state, _named(state, suspect), "raised", sure)
     standing = [matter for matter in state.matters if matter.state != "withdrawn"]
     outweighed = judged.withdrawn >= withdrawing + _TAKING_BACK + (state.rescue.danger if state.rescue else 0.0)
     if standing and outweighed and judged.alone < raising:
@@ -68,7 +70,7 @@ def after(
     sure = _sure(state, judged.danger)
     if known is None:
         if sure >= raising:
-            return _changed(state, turn, "raised", sure)
+            return _changed(state, _named(state, turn), "raised", sure)
         nearer = state.suspect is None or turn.danger > state.suspect.danger
         return (replace(state, suspect=_shortened(turn)) if nearer else state), None
     if known.state == "withdrawn":
@@ -123,6 +125,13 @@ def _supports(judged: Judged) -> float:
 def _sure(state: AlertState, danger: float) -> float:
     """Log odds of danger, with the counsellor's support where there is something to support."""
     return danger + (state.rescue.danger if state.rescue is not None and danger > 0 else 0.0)
+
+
+def _named(state: AlertState, turn: AlertTurn) -> AlertTurn:
+    """With the matter as a counsellor says it back, where that is said more clearly than what the caller said."""
+    if state.rescue is None or not state.rescue.matter or state.rescue.danger <= turn.danger:
+        return turn
+    return replace(turn, matter=state.rescue.matter)
 
 
 def _changed(state: AlertState, turn: AlertTurn, change: AlertChange, odds: float) -> tuple[AlertState, Told]:

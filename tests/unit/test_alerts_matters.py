@@ -77,6 +77,14 @@ def test_a_counsellor_who_says_the_danger_back_supports_it_too() -> None:
     assert run(("caller", danger(0.5)), ("agent", SAYS_BACK))[1] == []
 
 
+def test_a_matter_is_named_by_whom_tells_it_more_clearly() -> None:
+    """The caller, or the counsellor who says it back."""
+    said_back = replace(SAYS_BACK, matter="confinement")
+    for first in ((("caller", danger(1.0)), ("agent", said_back)), (("agent", said_back), ("caller", danger(1.0)))):
+        assert [name for name, *_ in changes(run(*first)[1])] == ["confinement"]
+    assert [name for name, *_ in changes(run(("caller", danger(1.5)), ("agent", said_back))[1])] == ["weapon"]
+
+
 def test_what_a_counsellor_supports_must_be_likely_by_itself() -> None:
     """Whatever is asked and done: nothing is added to what is rather no danger."""
     most = Judged(rescue=9.0, danger=9.0)
