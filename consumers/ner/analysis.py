@@ -181,6 +181,7 @@ class Analysis:
             known=lambda start, end: all(known(token) for token in tokens(start, end)),
             function=lambda start, end: all(token.is_stop for token in tokens(start, end)),
             proper=lambda start, end: any(token.pos_ == "PROPN" for token in tokens(start, end)),
+            part=lambda start, end: str(at[start].pos_),
         )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from consumers.ner import sites
+from consumers.ner import misheard, naming, sites
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.words import COUNT, Span, Word, could_be_name
 
@@ -52,7 +52,7 @@ _ADDRESS = re.compile(
 )
 _STREET = re.compile(
     rf"\b{_NUMBER},? (?:(?-i:[A-Z])[\w']+ ){{1,3}}(?:street|road|avenue|drive|lane|close|crescent)\b"
-    r"|\b(?!(?:the|a|an|this|that|which|what|our|my|your|his|her|their|on|in|to|from|main|every|any|one|no|side)\b)"
+    r"|\b(?!(?:the|a|an|this|that|these|those|some|all|which|what|our|my|your|his|her|their|on|in|to|from|main|every|any|one|no|side)\b)"
     r"(?-i:[A-Z])[\w']+ (?:street|road|avenue|crescent)\b"
     rf"|\b{_NUMBER} (?!more|minutes|hours|times|on|in|of|along|down|by|metres|meters|kilometres|kilometers)\w+"
     r"(?: \w+)? (?:street|avenue)\b",
@@ -60,6 +60,7 @@ _STREET = re.compile(
 )
 _PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
 _PREPOSITIONS = _PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
+_HEARD_AFTER = _PREPOSITIONS_OF_PLACE | frozenset({"to", "for"})
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
 _POSSESSIVES = frozenset({"my", "your", "his", "her", "our", "their", "the", "a"})
 _DETERMINERS = frozenset(
@@ -82,6 +83,8 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
         *listed,
         *_names(text, words, gazetteer, listed),
         *_places(text, words, gazetteer),
+        *naming.find(text, words, gazetteer),
+        *misheard.find(words, gazetteer, _expected(text, words, gazetteer)),
         *sites.find(text, words, gazetteer, {span.start for span in listed}),
         *(Span(*match.span(), "LOCATION", PLACE_CALLED) for cue in (_ADDRESS, _STREET) for match in cue.finditer(text)),
     ]
@@ -142,6 +145,7 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     after = words[at + 1] if at + 1 < len(words) and words[at + 1].joined else None
     before = words[at - 1].fold if at and word.joined else ""
     listed, ordinary = word.fold in gazetteer.names, word.fold in gazetteer.ordinary_names
+    describes = word.part == "ADJ" and not word.capital  # "is your husband happy"
     if cue.called and ordinary and (after is None or after.function):  # "my name is will and …"
         return NAME_CALLED
     titled = before in gazetteer.titles and words[at - 1].end + 1 == word.start  # not "the officer's answer"
@@ -157,7 +161,7 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     capital = word.capital and not word.opens
     rules = (
         (NAME_CALLED, cue.called),
-        (NAME_CALLED, titled and (listed or ordinary or not word.known or capital)),
+        (NAME_CALLED, titled and (listed or (ordinary and not describes) or not word.known or capital)),
         (NAME, listed),
         (NAME, ordinary and (cue.greeted or bool(after and after.fold == "speaking"))),
         (NAME, ordinary and capital),
@@ -217,6 +221,17 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
             while end < len(words) and words[end].joined and words[end].capital and not words[end].known:
                 end += 1
             yield Span(word.start, words[end - 1].end, "LOCATION", score)
+
+
+def _expected(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> misheard.Expected:
+    places = _after(_LIVES, text) | _after(_PLACE_CALLED, text)
+    names, maybe = _after(_NAME_IS, text), _after(_GREETING, text) | _after(_IS, text)
+    for before, word in zip(words, words[1:], strict=False):
+        if word.joined and before.fold in _HEARD_AFTER:
+            places.add(word.start)
+        if word.joined and before.fold in gazetteer.titles and before.end + 1 == word.start:
+            names.add(word.start)
+    return misheard.Expected(places, names, maybe)
 
 
 def _is_kind(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:

@@ -1,0 +1,111 @@
+"""Names that are ordinary words, or misheard as such: "my name is you saint", "he is called king zee", "mister gum bow".
+
+Here a name is sure to follow, so whatever words follow are taken for it, up to where the sentence goes on. Pure
+functions over `Word`s.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.words import Span, Word, could_be_name
+
+CALLED = 0.95  # as NAME_CALLED of cues.py
+
+_NAMED = re.compile(
+    r"\b(?:(?:my|his|her|their|your|whose)(?: (?:real|full|first|other|second|last|own|nick|christian|home|english))?"
+    r" (?:sur|nick)?names?(?: is|'s| was| are)(?: called)?"
+    r"|(?:s?he|who|(?:man|guy|boy|girl|child|lady|woman|person|teacher|friend|cousin|uncle|fellow) (?:who )?)"
+    r"(?:'s| is| was)? ?(?:called|named)|goes by(?: the name)?(?: of)?|nicknamed)\s+",
+    re.IGNORECASE,
+)
+_GOES_ON = frozenset({"VERB", "AUX", "ADV", "ADP", "DET", "PRON", "CCONJ", "SCONJ", "PART"})
+_NO_NAME = frozenset("""
+not the a an in on at what so very too also spelled spelt written short long secret same names back by to for out after
+known gone there here nothing something important nice good bad
+""".split())  # fmt: skip
+_MISTERS = frozenset({"mr", "mrs", "ms", "mister", "missus"})
+_RELATIVES = frozenset("""
+aunt auntie aunty uncle sister brother cousin friend husband wife daughter son teacher madam pastor chief boyfriend
+girlfriend stepfather stepmother neighbour neighbor mama baba boy girl nurse officer doctor tutor niece nephew
+""".split())  # fmt: skip
+_NICKNAMES = frozenset("king queen boss captain baby boy girl mama baba big".split())
+_LONGEST = 3  # words
+_FRAGMENT = 3  # letters: nobody's whole name, so that the next word belongs to it
+
+
+def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
+    """Every such name; they may overlap."""
+    named = {match.end() for match in _NAMED.finditer(text)}
+    for at, word in enumerate(words):
+        before = words[at - 1] if at and word.joined and words[at - 1].end + 1 == word.start else None
+        last = None
+        if word.start in named:
+            while words[at].fold in gazetteer.titles - _NICKNAMES and _content(words, at + 1):
+                at += 1
+            last = _called(words, at, gazetteer)
+        elif before is not None and before.fold in _MISTERS:
+            last = _after_mister(words, at, gazetteer)
+        elif before is not None and before.fold in _RELATIVES:
+            last = _after_relative(words, at, gazetteer)
+        if last is not None:
+            yield Span(words[at].start, words[last].end, "NAME", CALLED)
+
+
+def _called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
+    """The last word of the name that is sure to begin at `at`, if it is none of the words that say something else."""
+    word = words[at]
+    if word.fold in _NO_NAME or word.fold in gazetteer.peoples:
+        return None
+    if word.function or word.fold in gazetteer.titles:
+        # "you saint i am": a small word before a noun after which a new sentence begins
+        if not _content(words, at + 1) or (word.function and not _ends(words, at + 2)):
+            return None
+        return _on(words, at + 1)
+    if word.part in ("ADJ", "ADV", "VERB") and word.known and not word.capital and _ends(words, at + 1):
+        return None  # "her name is beautiful"
+    return _on(words, at)
+
+
+def _after_mister(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
+    if not words[at].function:
+        return None if words[at].fold in _NO_NAME else _on(words, at)
+    for last in range(at + 1, min(at + _LONGEST, len(words))):  # "mister have you mana"
+        if not words[last].joined:
+            return None
+        if not words[last].function:
+            return None if words[last].known or words[last].fold in gazetteer.never_names else last
+    return None
+
+
+def _after_relative(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
+    """ "aunt rue tendo": an ordinary word before a name that no dictionary knows; "boy lo chap": a fragment first."""
+    word = words[at]
+    if word.capital or at + 1 >= len(words) or not _content(words, at + 1) or word.fold in gazetteer.never_names:
+        return None
+    after = words[at + 1]
+    if word.function or word.part in _GOES_ON or after.part == "ADV":
+        return None
+    if not after.known and could_be_name(after, gazetteer):
+        return at + 1
+    fragment = len(word.text) <= _FRAGMENT and not word.known and after.part not in _GOES_ON
+    return at + 1 if fragment else None
+
+
+def _on(words: Sequence[Word], at: int) -> int:
+    """The last word of a name that has begun at `at` or before."""
+    last = at
+    while last + 1 < len(words) and last - at < _LONGEST - 1 and _content(words, last + 1):
+        after = words[last + 1]
+        if after.part in _GOES_ON and after.known and not after.capital:
+            break
+        last += 1
+    return last
+
+
+def _content(words: Sequence[Word], at: int) -> bool:
+    return at < len(words) and words[at].joined and not words[at].function and words[at].text.isalpha()
+
+
+def _ends(words: Sequence[Word], at: int) -> bool:
+    return at >= len(words) or not words[at].joined or words[at].function
