@@ -15,10 +15,10 @@ _PERSON = (
     r"(?:girl|boy|child|kid|baby|infant|newborn|toddler|son|daughter|man|woman|lady|teenager|teen|minor|pupil|student"
     r"|learner|niece|nephew|cousin|brother|sister|grand(?:son|daughter|child)|twin|orphan|youth|somebody|someone)s?"
 )
-_PERIOD = r"(?:years?|yrs?|months?|weeks?)"
+_PERIOD = r"(?:years?|yrs?|months?|weeks?|days?)"
 _NEARLY = (
     r"(?:(?:only|just|about|now|almost|nearly|around|barely|still|already|maybe|roughly|exactly|under|over|probably|like"
-    r"|turning|hardly|not yet|not even|going on|close to|aged|er|um|uh|i think|at most|at least),? ){0,2}"
+    r"|turning|hardly|not yet|not even|not|going on|close to|aged|er|um|uh|i think|at most|at least),? ){0,2}"
 )
 _COUNT = rf"{COUNT}(?: and (?:a )?half)?"
 _DIGIT = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d+)"
@@ -39,7 +39,7 @@ _NOT_ONE = rf"(?!one\b(?!(?: and (?:a )?half)?(?:[ -]{_PERIOD}|[.,;?!]|$| (?:and
 _AGE = rf"{_NOT_ONE}(?P<age>\b{_COUNT}(?:[ -]{_PERIOD})?(?:[ -](?:old|of age))?){_NO_AMOUNT}"
 # What can be a number of years but says nothing of somebody: "the time is seven".
 _NOBODY = (
-    r"(?:it|that|this|there|here|which|what|where|when|how|let|number|numbers|code|time|total|digit|last|first|second"
+    r"(?:it|that|this|name|names|there|here|which|what|where|when|how|let|number|numbers|code|time|total|digit|last|first|second"
     r"|end|answer|score|price|cost|fee|fare|page|line|gate|door|house|amount|bill|today|date|percent|size|marks?|points?)"
 )
 _RULES: Sequence[tuple[float, str]] = (

@@ -52,8 +52,8 @@ _PATTERNS: tuple[tuple[str, float, str], ...] = (
     (
         "EMAIL",
         0.95,
-        rf"\b[\w+-]+(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
-        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot [\w-]+)+|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
+        rf"\b(?:(?!a\b|i\b)[a-z] ){{0,3}}[\w+-]+(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
+        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot (?:[a-z](?: [a-z])+\b|[\w-]+))+|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
     ),
     (
         "ID_NUMBER",
@@ -144,8 +144,9 @@ class Analysis:
             return Span(start, end, label, min(1.0, result.score))
         inside = covered(words, start, end)
         if label == "ORGANIZATION":  # an unknown word alone is rather a name than a firm
-            named = any(word.known or word.text.isupper() for word in inside) and not all(
-                word.fold in self._gazetteer.never_names or (word.known and not word.capital) for word in inside
+            named = any(word.known or word.text.isupper() for word in inside) and any(
+                word.text.isupper() or (word.capital and word.fold not in self._gazetteer.never_names)
+                for word in inside
             )
             return Span(start, end, label, result.score) if named else None
         while inside and not could_be_name(inside[0], self._gazetteer):

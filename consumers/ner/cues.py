@@ -7,8 +7,9 @@ over `Word`s. They lean towards finding too much, for what is not found stays in
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from consumers.ner import misheard, naming, sites
+from consumers.ner import bearings, misheard, naming, sites
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.words import COUNT, Span, Word, could_be_name
 
@@ -18,7 +19,7 @@ PLACE_BY_CUE, NAME_BY_GRAMMAR, PLACE_BY_PREPOSITION, UNLISTED = 0.7, 0.65, 0.6, 
 
 _NAME_IS = re.compile(
     r"\b(?:(?:sur)?name(?:'s| is| was|s are)|(?:is|am|are|was|were|girl|boy|child|man|woman|someone|teacher|friend)"
-    r" (?:called|named)|call(?:s|ed)? (?:myself|himself|herself|me|him|her)|known as|nicknamed"
+    r" (?:just |only |also )?(?:called|named)|call(?:s|ed)? (?:myself|himself|herself|me|him|her)|known as|nicknamed"
     r"|name(?:'s| is) called)\s+",
     re.IGNORECASE,
 )
@@ -46,7 +47,7 @@ _LIVES = re.compile(
 _NUMBER = rf"(?:{COUNT}|\d+)(?: ?[a-z]\b)?"
 _ADDRESS = re.compile(
     rf"(?:\b[a-z] {_NUMBER} )?\b(?:house|door|flat|plot|block|stand|erf|unit|apartment|hse|area|section|phase"
-    rf"|extension)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"
+    rf"|extension|mile|kilometre|km|zone|ward|sector|site|camp)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"
     r"(?! (?:hours?|minutes|people|times|days?|weeks?|months?|years?|or)\b)",
     re.IGNORECASE,
 )
@@ -83,6 +84,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
         *listed,
         *_names(text, words, gazetteer, listed),
         *_places(text, words, gazetteer),
+        *bearings.find(text, words, gazetteer),
         *naming.find(text, words, gazetteer),
         *misheard.find(words, gazetteer, _expected(text, words, gazetteer)),
         *sites.find(text, words, gazetteer, {span.start for span in listed}),
@@ -212,6 +214,7 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
             (PLACE, _is_kind(words, at + 1, gazetteer) and before not in _LINKS and (foreign or capital)),
             (PLACE, ordinary and capital and (before in _PREPOSITIONS_OF_PLACE or word.start in lived)),
             (PLACE_BY_CUE, word.start in lived and (foreign or ordinary)),
+            (PLACE_BY_CUE, ordinary and before in _PREPOSITIONS_OF_PLACE and _ends(words, at + 1)),
             (PLACE_BY_CUE, ordinary and capital and before in _PREPOSITIONS),
             (PLACE_BY_PREPOSITION, foreign and before in (_PREPOSITIONS if capital else _PREPOSITIONS_OF_PLACE)),
         )
@@ -226,12 +229,16 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
 def _expected(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> misheard.Expected:
     places = _after(_LIVES, text) | _after(_PLACE_CALLED, text)
     names, maybe = _after(_NAME_IS, text), _after(_GREETING, text) | _after(_IS, text)
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         if word.joined and before.fold in _HEARD_AFTER:
             places.add(word.start)
         if word.joined and before.fold in gazetteer.titles and before.end + 1 == word.start:
             names.add(word.start)
     return misheard.Expected(places, names, maybe)
+
+
+def _ends(words: Sequence[Word], at: int) -> bool:
+    return at >= len(words) or not words[at].joined or words[at].function
 
 
 def _is_kind(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:

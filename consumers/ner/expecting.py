@@ -51,6 +51,12 @@ _ASKS = {
 }
 _PHONE_WORD = re.compile(r"\b(?:phone|telephone|mobile|cell|call you|reach you|whatsapp)\b", re.IGNORECASE)
 _ID = re.compile(rf"\b{ID_WORD}\b", re.IGNORECASE)
+# What a number is read from that is no telephone's: "there is a paper from the ward with a number".
+_DOCUMENT = re.compile(
+    r"\b(?:paper|ward|slip|form|tag|bracelet|wristband|band|letter|book|booklet|sticker|stamp|summons|locker|vehicle|car|taxi"
+    r"|lorry|truck|bus|matatu|van|probox|noah|motorbike|boda)s?\b",
+    re.IGNORECASE,
+)
 _LONGEST_PHONE = 12  # digits, with country code
 _WHOLE_NUMBER = 9  # digits; a dictated number with fewer goes on in the next utterance
 _SHORT = 3  # words: "Yes, go on." neither answers nor changes what is expected
@@ -98,10 +104,12 @@ def default_number(reading: Reading, expecting: Sequence[str]) -> str:
     if not _NUMBERS.isdisjoint(expecting):
         return "PHONE_NUMBER" if "PHONE_NUMBER" in expecting else "ID_NUMBER"
     said = [reading.text[start:end] for start, end in reading.numbers]
+    if any(char.isalpha() or char == "/" for text in said for char in text):
+        return "ID_NUMBER"
+    longest = max((sum(char.isdecimal() for char in text) for text in said), default=0)
+    told = _ID.search(reading.text) or (longest < _WHOLE_NUMBER and _DOCUMENT.search(reading.text))
+    if told and not _PHONE_WORD.search(reading.text):
+        return "ID_NUMBER"
     if any(text[0] in "0+" for text in said):
         return "PHONE_NUMBER"
-    longest = max((sum(char.isdecimal() for char in text) for text in said), default=0)
-    other = (
-        _ID.search(reading.text) or longest > _LONGEST_PHONE or any(char.isalpha() for text in said for char in text)
-    )
-    return "ID_NUMBER" if other else "PHONE_NUMBER"
+    return "ID_NUMBER" if _ID.search(reading.text) or longest > _LONGEST_PHONE else "PHONE_NUMBER"

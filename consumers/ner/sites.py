@@ -14,10 +14,11 @@ INSTITUTION, LANDMARK = 0.93, 0.92  # beside the scores of cues.py
 
 _NEAR = re.compile(
     r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|in front of|(?:not far|far) from|close to"
-    r"|adjacent to|by|below|above|past|facing|around|outside|as far as|just (?:before|after))\s+",
+    r"|adjacent to|by|below|above|past|facing|around|outside|as far as|(?:the )?side of"
+    r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))\s+",
     re.IGNORECASE,
 )
-_AT = re.compile(r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on) (?=the\b)", re.IGNORECASE)
+_AT = re.compile(r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on|pass(?:ed|es)?|cross(?:ed)?) (?=the\b)", re.IGNORECASE)
 _SIGN = re.compile(
     r" with (?:the|a) (?:[\w'-]+ ){1,3}(?:sign|signboard|gate|roof|door|paint|wall|mast|poster|flag)\b", re.IGNORECASE
 )
