@@ -23,13 +23,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from callbus.consumer import CallResult, CallSlice, Settings
 from callbus.errors import Reject, TopologyError
 from callbus.ids import event_id
-from consumers.ner.cues import NAME_AGAIN
+from consumers.ner.agreement import Agreed
 from consumers.ner.expecting import answers, default_number, expected_after
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading, read
 from consumers.ner.register import Register
 from consumers.ner.spans import resolve
-from consumers.ner.words import Span, Word, could_be_name
+from consumers.ner.words import Span, Word
 from schemas.records import Entity, Provenance, RedactionState, Translation, UtteranceEntities
 
 if TYPE_CHECKING:
@@ -123,16 +123,11 @@ class Ner:
             [*spans, *answers(draft.reading, words, draft.expecting, self._gazetteer)]
             for draft, (words, spans) in zip(drafts, found, strict=True)
         ]
-        names = register.names | {
-            word.fold
-            for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
-            for span in resolve(spans, draft.reading, "ID_NUMBER")
-            if span.label == "NAME"
-            for word in words
-            if span.start <= word.start < span.end
-        }
+        known = Agreed.of(call.state.placeholders if call.state else ())
+        for draft, (words, _), spans in zip(drafts, found, finds, strict=True):
+            known = known.with_finds(words, resolve(spans, draft.reading, "ID_NUMBER"))
         events = [
-            self._event(draft, [*spans, *_again(words, names, self._gazetteer)], register)
+            self._event(draft, [*spans, *known.again(words, self._gazetteer)], register)
             for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
         ]
         before = call.state or RedactionState(call_id=call.call_id, placeholders=(), expecting=())
@@ -222,15 +217,6 @@ def _too_long(event: Translation) -> Reject:
         f"utterance {event.utterance_id}: {len(event.text)} characters of text, more than {_LONGEST_TEXT}; "
         "its producer should send one message, not a document"
     )
-
-
-def _again(words: Sequence[Word], names: frozenset[str] | set[str], gazetteer: Gazetteer) -> Iterator[Span]:
-    """The names of this call wherever they stand, also as "Daniels"."""
-    for word in words:
-        if not could_be_name(word, gazetteer) and not (word.capital and word.fold in gazetteer.ordinary_names):
-            continue
-        if not names.isdisjoint((word.fold, word.fold.removesuffix("s"))):
-            yield Span(word.start, word.end, "NAME", NAME_AGAIN)
 
 
 def _personal(path: Path) -> frozenset[str]:

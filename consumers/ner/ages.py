@@ -83,10 +83,11 @@ _RULES: Sequence[tuple[float, str]] = (
     ),
     (
         LIKELY,
-        r"\b(?:from|at|until|till|under|below|(?:older|younger) than|by) (?:the age of )?"
+        r"\b(?:from|at|before|until|till|under|below|(?:older|younger) than|by) (?:the age of )?"
         rf"(?P<age>\b{COUNT} (?:years?|months?)){_NO_AMOUNT}",
     ),
     (LIKELY, r"\b(?:under|below|at) the age of " + _AGE),
+    (LIKELY, rf"\b(?:i am|i['\u2019]m|this is) [^.?!]{{3,60}}, (?P<age>{COUNT})(?=[,.])"),
     (
         LIKELY,
         rf"\b(?:i|s?he|who|they) (?:have|has|had) {_NEARLY}(?P<age>{COUNT} years?){_NO_AMOUNT}(?! (?:in|with|to)\b)",
@@ -109,6 +110,9 @@ _BESIDE_NAME = re.compile(
     rf"(?:[.,;]? (?:s?he(?: i|')s |is |was |who(?: i|')s )?{_NEARLY}|[.,;] )(?!one\b)"
     rf"(?P<age>\b{_COUNT}(?: {_PERIOD})?(?: old)?){_NO_AMOUNT}{_ENDS}",
     re.IGNORECASE,
+)
+_GRADE = re.compile(
+    r"\b(?:p|s|class|grade|form|standard|std|primary|secondary|year|level|page|number) $", re.IGNORECASE
 )
 _ANSWER = re.compile(_AGE, re.IGNORECASE)
 _ANSWER_WORDS = 12  # beyond them the talk has moved on
@@ -134,7 +138,8 @@ def answered(text: str) -> list[Span]:
     found = [
         Span(*match.span("age"), "AGE", LIKELY)
         for match in _ANSWER.finditer(text, 0, limit)
-        if match.group("age").lower() not in ("one", "1") or len(words) <= _ALONE_WORDS
+        if not _GRADE.search(text, 0, match.start("age"))
+        and (match.group("age").lower() not in ("one", "1") or len(words) <= _ALONE_WORDS)
     ]
     return [*found, *_continued(text, found)]
 

@@ -62,6 +62,7 @@ _STREET = re.compile(
 _PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
 _PREPOSITIONS = _PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
 _HEARD_AFTER = _PREPOSITIONS_OF_PLACE | frozenset({"to", "for"})
+_WIDE = frozenset({"region", "county", "district", "province", "municipality"})
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
 _POSSESSIVES = frozenset({"my", "your", "his", "her", "our", "their", "the", "a"})
 _DETERMINERS = frozenset(
@@ -71,6 +72,7 @@ _PARTICLES = frozenset({"wa", "bin", "binti", "bint", "ole", "arap", "van", "de"
 _ADDRESSED = frozenset(
     {"mr", "mrs", "ms", "miss", "mister", "dr", "madam", "madame", "ntate", "mme", "chief", "pastor", "officer"}
 )
+_HOUSEHOLDS = frozenset({"family", "clan", "homestead"})
 _MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
 _INTRODUCED = frozenset({"from", "calling", "speaking"})
 _SHORTENED = frozenset({"im", "ive", "hes", "shes", "its", "thats", "theyre", "youre", "weve"})
@@ -165,9 +167,11 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
         (NAME_CALLED, cue.called),
         (NAME_CALLED, titled and (listed or (ordinary and not describes) or not word.known or capital)),
         (NAME, listed),
+        (NAME, not word.known and bool(after and after.fold in _HOUSEHOLDS)),
         (NAME, ordinary and (cue.greeted or bool(after and after.fold == "speaking"))),
         (NAME, ordinary and capital),
         (NAME_BY_CAPITAL, ordinary and word.capital and word.proper),
+        (NAME_BY_GRAMMAR, capital and not word.known and before == "with"),
         (NAME_BY_GRAMMAR, (cue.greeted or cue.said) and (not word.known or (word.proper and word.capital))),
         # A word that is no English: rather a name than a slip. With an article it is a thing, unless it has a capital.
         (UNLISTED, not word.known and (capital or before not in _DETERMINERS)),
@@ -187,7 +191,7 @@ def _name_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, places: set[
             break
         if word.fold in _PARTICLES:
             continue
-        if word.capital and word.fold in gazetteer.surnames:
+        if word.fold in gazetteer.surnames and (word.capital or _ends(words, index + 1)):
             end = index + 1
             continue
         after = words[index + 1] if index + 1 < len(words) and words[index + 1].joined else None
@@ -212,6 +216,7 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
         rules = (
             (PLACE_CALLED, word.start in called),
             (PLACE, _is_kind(words, at + 1, gazetteer) and before not in _LINKS and (foreign or capital)),
+            (PLACE, ordinary and _is_kind(words, at + 1, gazetteer) and words[at + 1].fold in _WIDE),
             (PLACE, ordinary and capital and (before in _PREPOSITIONS_OF_PLACE or word.start in lived)),
             (PLACE_BY_CUE, word.start in lived and (foreign or ordinary)),
             (PLACE_BY_CUE, ordinary and before in _PREPOSITIONS_OF_PLACE and _ends(words, at + 1)),

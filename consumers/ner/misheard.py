@@ -14,6 +14,8 @@ from consumers.ner.words import Span, Word
 EXPECTED, ELSEWHERE = 0.9, 0.84  # beside the scores of cues.py
 _LONGEST = 4  # words
 _LEAST = 4  # letters
+_FRAGMENT = 3  # letters
+_SURELY = 4  # consonants
 _SURE, _LIKELY, _UNLIKELY, _UNKNOWN, _ORDINARY = (
     # How many vowels may differ, by the number of consonants (the last entry for all above): where it is expected, there
     # without a word that is no English, the same after "hello" and "I am", elsewhere with such a word, and without.
@@ -57,18 +59,23 @@ def _heard(
     """What the words from `at` on may be: how unlike (below 0 where it is expected) and how short, the last word."""
     if words[at].fold in gazetteer.titles or not _says_a_syllable(words[at]):
         return
-    unknown = False
+    unknown = named = False  # named: one of the words is a name as it stands
     for last in range(at, min(at + _LONGEST, len(words))):
         word = words[last]
         if last > at and (word.start != words[last - 1].end + 1 or not _says_a_syllable(word)):
             return
-        if last > at and gazetteer.is_name(word.fold) and len(word.fold) >= _LEAST:
+        named = named or (last > at and gazetteer.is_name(word.fold) and len(word.fold) >= _LEAST)
+        if last > at and word.fold == words[last - 1].fold:  # "ha ha"
             return
         unknown = unknown or not (word.known or word.fold in gazetteer.never_names)
         part = words[at : last + 1]
-        if last == at or sum(len(each.text) for each in part) < _LEAST or all(each.function for each in part):
+        letters = sum(len(each.text) for each in part)
+        if last == at or letters < _LEAST or all(each.function for each in part):
             continue
-        if (word.fold == "a" and not unknown) or (words[at].fold == "a" and words[at + 1].known):
+        if word.function and word.fold not in _SOUNDS and letters - len(word.text) >= _LEAST:  # "collo he is"
+            continue
+        goes_on = last + 1 < len(words) and words[last + 1].joined and not words[last + 1].function
+        if (word.fold == "a" and (goes_on or not unknown)) or (words[at].fold == "a" and words[at + 1].known):
             continue
         if not unknown and any(each.function and each.fold not in _SOUNDS for each in part):
             continue
@@ -76,6 +83,8 @@ def _heard(
         consonants = len(heard.consonants)
         for alike in gazetteer.sounds.alike(heard):
             fits = _limits(part, alike.label, expected, unknown=unknown)
+            if named and (alike.differences or (consonants < _SURELY and len(part[0].text) > _FRAGMENT)):
+                continue
             if fits and alike.differences <= fits[0].get(min(consonants, max(fits[0])), -1.0):
                 yield (alike.differences - 9 * fits[1], at - last), last, alike
                 break

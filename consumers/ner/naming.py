@@ -29,7 +29,7 @@ _RELATIVES = frozenset("""
 aunt auntie aunty uncle sister brother cousin friend husband wife daughter son teacher madam pastor chief boyfriend
 girlfriend stepfather stepmother neighbour neighbor mama baba boy girl nurse officer doctor tutor niece nephew
 """.split())  # fmt: skip
-_NICKNAMES = frozenset("king queen boss captain baby boy girl mama baba big".split())
+_NICKNAMES = frozenset("king queen boss captain dj mc baby boy girl mama baba big".split())
 _LONGEST = 3  # words
 _FRAGMENT = 3  # letters: nobody's whole name, so that the next word belongs to it
 
@@ -46,10 +46,17 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             last = _called(words, at, gazetteer)
         elif before is not None and before.fold in _MISTERS:
             last = _after_mister(words, at, gazetteer)
+        elif before is not None and before.fold in ("is", "was") and _is_kin(words, at - 2, gazetteer):
+            named_so = word.fold in gazetteer.ordinary_names and word.part in ("NOUN", "PROPN") and _ends(words, at + 1)
+            last = at if named_so else None  # "my sister is memory"
         elif before is not None and before.fold in _RELATIVES:
             last = _after_relative(words, at, gazetteer)
         if last is not None:
             yield Span(words[at].start, words[last].end, "NAME", CALLED)
+
+
+def _is_kin(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
+    return at > 0 and words[at].fold in gazetteer.titles and words[at - 1].fold in ("my", "his", "her", "our", "their")
 
 
 def _called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
@@ -61,15 +68,15 @@ def _called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
         # "you saint i am": a small word before a noun after which a new sentence begins
         if not _content(words, at + 1) or (word.function and not _ends(words, at + 2)):
             return None
-        return _on(words, at + 1)
+        return _on(words, at + 1, gazetteer)
     if word.part in ("ADJ", "ADV", "VERB") and word.known and not word.capital and _ends(words, at + 1):
         return None  # "her name is beautiful"
-    return _on(words, at)
+    return _on(words, at, gazetteer)
 
 
 def _after_mister(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
     if not words[at].function:
-        return None if words[at].fold in _NO_NAME else _on(words, at)
+        return None if words[at].fold in _NO_NAME else _on(words, at, gazetteer)
     for last in range(at + 1, min(at + _LONGEST, len(words))):  # "mister have you mana"
         if not words[last].joined:
             return None
@@ -81,7 +88,13 @@ def _after_mister(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int |
 def _after_relative(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
     """ "aunt rue tendo": an ordinary word before a name that no dictionary knows; "boy lo chap": a fragment first."""
     word = words[at]
-    if word.capital or at + 1 >= len(words) or not _content(words, at + 1) or word.fold in gazetteer.never_names:
+    if (
+        word.capital
+        or word.fold in gazetteer.titles
+        or at + 1 >= len(words)
+        or not _content(words, at + 1)
+        or word.fold in gazetteer.never_names
+    ):
         return None
     after = words[at + 1]
     if word.function or word.part in _GOES_ON or after.part == "ADV":
@@ -92,12 +105,12 @@ def _after_relative(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int
     return at + 1 if fragment else None
 
 
-def _on(words: Sequence[Word], at: int) -> int:
+def _on(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int:
     """The last word of a name that has begun at `at` or before."""
     last = at
     while last + 1 < len(words) and last - at < _LONGEST - 1 and _content(words, last + 1):
         after = words[last + 1]
-        if after.part in _GOES_ON and after.known and not after.capital:
+        if after.fold in gazetteer.never_names or after.part in _GOES_ON and after.known and not after.capital:
             break
         last += 1
     return last

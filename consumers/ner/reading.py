@@ -136,10 +136,10 @@ def _is_quantity(run: Run, text: str, begun: bool) -> bool:
     after = PIECE.search(text, end)
     if said <= 5 and after and after.group().lower() in _UNITS and not text[end : after.start()].strip():
         return True
-    if begun or not any(piece.kind == "soft" for piece in run.pieces):
-        return False
     if run.pieces[-1].digits in ("00", "000") and run.pieces[0].digits[:1] not in ("", "0"):  # "twenty thousand"
         return len(run.pieces) <= _AMOUNT
+    if begun or not any(piece.kind == "soft" for piece in run.pieces):
+        return False
     return said < 4 or (run.pieces[-2].kind == "soft" and bool(_SEVERAL.search(text, 0, start)))
 
 

@@ -18,7 +18,9 @@ _NEAR = re.compile(
     r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))\s+",
     re.IGNORECASE,
 )
-_AT = re.compile(r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on|pass(?:ed|es)?|cross(?:ed)?) (?=the\b)", re.IGNORECASE)
+_AT = re.compile(
+    r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on|pass(?:ed|es)?|cross(?:ed)?) (?=the\b)", re.IGNORECASE
+)
 _SIGN = re.compile(
     r" with (?:the|a) (?:[\w'-]+ ){1,3}(?:sign|signboard|gate|roof|door|paint|wall|mast|poster|flag)\b", re.IGNORECASE
 )
@@ -99,7 +101,8 @@ def _near_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: boo
             break
         more = [other.fold for other in words[at:index] if other.fold not in _LINKS]
         if word.fold in gazetteer.landmark_names and bare:
-            return index
+            end = index
+            continue
         if word.fold in gazetteer.landmark_kinds:
             told = bool(more) and not (word.fold in gazetteer.common_landmarks and set(more) <= _GENERIC)
             if bare:
