@@ -57,6 +57,12 @@ _RULES: Sequence[tuple[float, str]] = (
         rf"\b(?!there|these|those|here|numbers)\w+(?: (?:are|were)|['\u2019]re) {_NEARLY}"
         rf"(?!(?:one|two|three|four|five|[1-5])\b(?!(?: and (?:a )?half)?[ -]{_PERIOD})){_AGE}",
     ),
+    (LIKELY, rf"\b(?:he|she|who|child|girl|boy) (?:must|may|might|could|can) be {_NEARLY}{_AGE}"),
+    (
+        LIKELY,
+        rf"\b(?:children|kids|boys|girls|ones|others|siblings|they|we) (?:are|were) {_NEARLY}(?P<age>\b{COUNT})"
+        rf"(?=,? (?:and )?{COUNT}\b(?! (?:of|boys|girls|times)\b))",
+    ),
     (LIKELY, rf"\b(?:theyre|twins are|both) {_NEARLY}(?!(?:one|two|three|four|five)\b){_AGE}"),
     (LIKELY, rf"\btwins are {_NEARLY}{_AGE}"),
     (LIKELY, rf"\b{_PERSON} (?:child )?(?:of|aged) {_NEARLY}{_AGE}(?! (?:parents|mothers)\b)"),

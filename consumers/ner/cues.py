@@ -165,7 +165,17 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     capital = word.capital and not word.opens
     rules = (
         (NAME_CALLED, cue.called),
-        (NAME_CALLED, titled and (listed or (ordinary and not describes) or not word.known or capital)),
+        (NAME_CALLED, not word.known and bool(after and after.fold == "speaking")),
+        (
+            NAME_CALLED,
+            titled
+            and (
+                listed
+                or (ordinary and not (describes and before not in gazetteer.forms_of_address))
+                or not word.known
+                or capital
+            ),
+        ),
         (NAME, listed),
         (NAME, not word.known and bool(after and after.fold in _HOUSEHOLDS)),
         (NAME, ordinary and (cue.greeted or bool(after and after.fold == "speaking"))),

@@ -20,7 +20,7 @@ _SURE, _LIKELY, _UNLIKELY, _UNKNOWN, _ORDINARY = (
     # How many vowels may differ, by the number of consonants (the last entry for all above): where it is expected, there
     # without a word that is no English, the same after "hello" and "I am", elsewhere with such a word, and without.
     {2: 0.5, 3: 1.0, 4: 1.5},
-    {2: 0.5, 3: 1.0, 4: 1.0},
+    {2: 0.5, 3: 1.0, 4: 1.5},
     {3: 0.5, 4: 1.0},
     {3: 0.5, 4: 1.0},
     {4: 0.0, 5: 0.5},
@@ -57,12 +57,12 @@ def _heard(
     words: Sequence[Word], at: int, gazetteer: Gazetteer, expected: Expected
 ) -> Iterator[tuple[tuple[float, int], int, Alike]]:
     """What the words from `at` on may be: how unlike (below 0 where it is expected) and how short, the last word."""
-    if words[at].fold in gazetteer.titles or not _says_a_syllable(words[at]):
+    if words[at].fold in gazetteer.titles or not words[at].text.isalpha():
         return
     unknown = named = False  # named: one of the words is a name as it stands
     for last in range(at, min(at + _LONGEST, len(words))):
         word = words[last]
-        if last > at and (word.start != words[last - 1].end + 1 or not _says_a_syllable(word)):
+        if last > at and (word.start != words[last - 1].end + 1 or not word.text.isalpha()):
             return
         named = named or (last > at and gazetteer.is_name(word.fold) and len(word.fold) >= _LEAST)
         if last > at and word.fold == words[last - 1].fold:  # "ha ha"
@@ -72,17 +72,22 @@ def _heard(
         letters = sum(len(each.text) for each in part)
         if last == at or letters < _LEAST or all(each.function for each in part):
             continue
-        if word.function and word.fold not in _SOUNDS and letters - len(word.text) >= _LEAST:  # "collo he is"
+        trails = word.function and word.fold not in _SOUNDS and letters - len(word.text) >= _LEAST  # "collo he is"
+        thing = last + 1 < len(words) and words[last + 1].joined and words[last + 1].part in ("NOUN", "ADJ")
+        article = word.fold == "a" and (thing or not unknown)
+        strict = article or trails or any(not _says_a_syllable(each) for each in part)
+        strict = strict or (not unknown and any(each.function and each.fold not in _SOUNDS for each in part))
+        if words[at].fold == "a" and words[at + 1].known:
             continue
-        goes_on = last + 1 < len(words) and words[last + 1].joined and not words[last + 1].function
-        if (word.fold == "a" and (goes_on or not unknown)) or (words[at].fold == "a" and words[at + 1].known):
-            continue
-        if not unknown and any(each.function and each.fold not in _SOUNDS for each in part):
-            continue
+        joined = "".join(each.fold for each in part)
         heard = sound(tuple(each.fold for each in part), english=True)
         consonants = len(heard.consonants)
         for alike in gazetteer.sounds.alike(heard):
             fits = _limits(part, alike.label, expected, unknown=unknown)
+            likely = expected.places if alike.label == "LOCATION" else expected.names
+            exact = words[at].start in likely and joined == alike.text.replace(" ", "")
+            if strict and not exact and not (trails and not alike.differences and consonants >= _SURELY):
+                continue
             if named and (alike.differences or (consonants < _SURELY and len(part[0].text) > _FRAGMENT)):
                 continue
             if fits and alike.differences <= fits[0].get(min(consonants, max(fits[0])), -1.0):
@@ -108,4 +113,4 @@ def _limits(
 
 
 def _says_a_syllable(word: Word) -> bool:
-    return word.text.isalpha() and (not word.function or word.fold in _SYLLABLES)
+    return not word.function or word.fold in _SYLLABLES

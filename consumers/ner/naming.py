@@ -16,8 +16,11 @@ _NAMED = re.compile(
     r"\b(?:(?:my|his|her|their|your|whose)(?: (?:real|full|first|other|second|last|own|nick|christian|home|english))?"
     r" (?:sur|nick)?names?(?: is|'s| was| are)(?: called)?"
     r"|(?:s?he|who|(?:man|guy|boy|girl|child|lady|woman|person|teacher|friend|cousin|uncle|fellow) (?:who )?)"
-    r"(?:'s| is| was)? ?(?:called|named)|goes by(?: the name)?(?: of)?|nicknamed)\s+",
+    r"(?:'s| is| was)? ?(?:called|named)|(?:know|knows|knew|known)(?: him| her| me| them)? as|goes by(?: the name)?(?: of)?|nicknamed)\s+",
     re.IGNORECASE,
+)
+_CALL = re.compile(
+    r"\b(?:they|we|people|friends|everyone|everybody|all) call(?:s|ed)?(?: him| her| me)?\s+", re.IGNORECASE
 )
 _GOES_ON = frozenset({"VERB", "AUX", "ADV", "ADP", "DET", "PRON", "CCONJ", "SCONJ", "PART"})
 _NO_NAME = frozenset("""
@@ -37,6 +40,7 @@ _FRAGMENT = 3  # letters: nobody's whole name, so that the next word belongs to 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
     """Every such name; they may overlap."""
     named = {match.end() for match in _NAMED.finditer(text)}
+    nicknamed = {match.end() for match in _CALL.finditer(text)}
     for at, word in enumerate(words):
         before = words[at - 1] if at and word.joined and words[at - 1].end + 1 == word.start else None
         last = None
@@ -44,6 +48,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             while words[at].fold in gazetteer.titles - _NICKNAMES and _content(words, at + 1):
                 at += 1
             last = _called(words, at, gazetteer)
+        elif word.start in nicknamed:
+            sure = (word.capital and not word.opens) or word.fold in _NICKNAMES
+            last = _called(words, at, gazetteer) if sure else None
         elif before is not None and before.fold in _MISTERS:
             last = _after_mister(words, at, gazetteer)
         elif before is not None and before.fold in ("is", "was") and _is_kin(words, at - 2, gazetteer):

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 _ENGLISH = (  # how English spells what most of the names spell as they are said
     (r"igh|ea|ee|ie$", "i"),
-    (r"oo|ou|ew|oa", "u"),
+    (r"oo|ou|oe|ew|oa", "u"),
     (r"ce$", "s"),
     (r"(?<=\w\w)(?<![aeiou])e$", ""),  # "moose", "rude"
     (r"ough$", "o"),
