@@ -53,8 +53,10 @@ _PATTERNS: tuple[tuple[str, float, str], ...] = (
     (
         "EMAIL",
         0.95,
-        rf"(?<!['\u2019])\b(?:(?!a\b|i\b)[a-z] ){{0,3}}[\w+-]+(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
-        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot (?:[a-z](?: [a-z])+\b|[\w-]+))+|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
+        rf"(?<!['\u2019])\b(?:(?!a\b|i\b)[a-z] ){{0,3}}[\w+-]+"
+        rf"(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
+        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot (?:[a-z](?: [a-z])+\b|[\w-]+))+"
+        r"|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
     ),
     (
         "ID_NUMBER",

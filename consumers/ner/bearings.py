@@ -14,8 +14,8 @@ BEARING, PLACE = 0.91, 0.9  # just below LANDMARK of sites.py; PLACE of cues.py
 
 _BY = re.compile(
     r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|facing|not far from"
-    r"|(?:at|on|to|from)? ?(?:the )?(?:other |left |right |far )?side of|(?:just|house|door|shop|plot|stop|left|right|turn)"
-    r" (?:before|after))\s+(?=(?:the|that|a)\b)",
+    r"|(?:at|on|to|from)? ?(?:the )?(?:other |left |right |far )?side of"
+    r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))\s+(?=(?:the|that|a)\b)",
     re.IGNORECASE,
 )
 _CALLED = re.compile(r"\b(\w+) (?:which is |that is |is )?(?:called|named)\s+", re.IGNORECASE)
@@ -24,15 +24,15 @@ _KWA = re.compile(
 )  # "Kwa Ndege" and "Ha Abia": the place of somebody
 # fmt: off
 _HOMELY = frozenset((
-    "door", "doors", "window", "windows", "bed", "beds", "fire", "curtain", "curtains", "sofa", "chair", "chairs", "table",
-    "stove", "toilet", "toilets", "latrine", "latrines", "kitchen", "bathroom", "bathrooms", "classroom", "classrooms",
-    "house", "houses", "home", "wall", "fence", "cupboard", "room", "rooms", "end", "beginning", "time", "back", "front",
-    "bedroom", "corner", "side", "age", "limit", "life", "future", "dormitory", "dormitories", "blackboard", "desk",
-    "family", "families", "people", "children", "phone", "ear", "head", "face", "heart", "truth", "story", "matter",
-    "problem", "things", "thing", "way", "year", "years", "month", "months", "week", "weeks", "day", "days", "night",
-    "hour", "hours", "minute", "minutes", "holiday", "holidays", "exam", "exams", "body", "mirror", "cooking", "pot",
-    "law", "idea", "tv", "television", "radio", "lamp", "bag", "box", "stone", "line", "lines", "point", "class",
-    "compound", "yard",
+    "door", "doors", "window", "windows", "bed", "beds", "fire", "curtain", "curtains", "sofa", "chair", "chairs",
+    "table", "stove", "toilet", "toilets", "latrine", "latrines", "kitchen", "bathroom", "bathrooms", "classroom",
+    "classrooms", "house", "houses", "home", "wall", "fence", "cupboard", "room", "rooms", "end", "beginning",
+    "time", "back", "front", "bedroom", "corner", "side", "age", "limit", "life", "future", "dormitory",
+    "dormitories", "blackboard", "desk", "family", "families", "people", "children", "phone", "ear", "head", "face",
+    "heart", "truth", "story", "matter", "problem", "things", "thing", "way", "year", "years", "month", "months",
+    "week", "weeks", "day", "days", "night", "hour", "hours", "minute", "minutes", "holiday", "holidays", "exam",
+    "exams", "body", "mirror", "cooking", "pot", "law", "idea", "tv", "television", "radio", "lamp", "bag", "box",
+    "stone", "line", "lines", "point", "class", "compound", "yard",
 ))
 # fmt: on
 _THING = frozenset({"NOUN", "PROPN", "ADJ", "NUM", "VERB", "X", ""})
@@ -44,9 +44,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
     by = {match.end() for match in _BY.finditer(text)}
     called = {match.end() for match in _CALLED.finditer(text) if match.group(1).lower() in gazetteer.landmark_kinds}
     for at, word in enumerate(words):
-        if word.start in by and (last := _thing(words, at + 1, gazetteer)) is not None:
-            yield Span(word.start, words[last].end, "LANDMARK", BEARING)
-        elif word.start in called and (last := _name(words, at)) is not None:
+        last = _thing(words, at + 1, gazetteer) if word.start in by else None
+        last = _name(words, at) if word.start in called else last
+        if last is not None:
             yield Span(word.start, words[last].end, "LANDMARK", BEARING)
     for match in _KWA.finditer(text):
         yield Span(*match.span(1), "LOCATION", PLACE)
@@ -62,7 +62,7 @@ def _thing(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
         if word.part == "VERB" and word.known and not word.fold.endswith("ing"):
             break
         last += 1
-    if last <= at or words[last].part == "ADJ" and words[last].known:
+    if last <= at or (words[last].part == "ADJ" and words[last].known):
         return None
     homely = words[last].fold in _HOMELY or words[last].fold in gazetteer.titles
     return None if homely else last

@@ -57,8 +57,8 @@ _RULES: tuple[tuple[float, str], ...] = (
     (LIKELY, rf"(?P<date>\b(?:{_CLEAR_MONTH}))\b"),
     (
         LIKELY,
-        rf"(?P<date>\b(?:{_BELOW_100}|{_ONES}|an?|\d{{1,2}}|some|few|several|many|couple of) (?:days?|weeks?|months?|years?)"
-        r" (?:ago|back|before|earlier))\b",
+        rf"(?P<date>\b(?:{_BELOW_100}|{_ONES}|an?|\d{{1,2}}|some|few|several|many|couple of)"
+        r" (?:days?|weeks?|months?|years?) (?:ago|back|before|earlier))\b",
     ),
     (LIKELY, r"\b(?:in|since|until|till|of|early|late|mid|before|during|around) (?P<date>march)\b"),
     (

@@ -23,7 +23,8 @@ _LETTERS = frozenset("bcdefghjklmnpqrstuvwxyz")  # without those that are words
 _WORDS_TOO = frozenset({"a", "i"})
 _STROKES = frozenset({"slash", "stroke", "dash", "hyphen", "letter"})
 _NUMBER_IS = re.compile(
-    r"\b(?:number|plate|plates|passport|id|card|registration|certificate|paper|file|code|reads|is|was|says|it's|its)[,:]? $",
+    r"\b(?:number|plate|plates|passport|id|card|registration|certificate|paper|file|code|reads|is|was|says|it's|its)"
+    r"[,:]? $",
     re.IGNORECASE,
 )
 _SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)

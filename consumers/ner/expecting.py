@@ -15,7 +15,7 @@ from consumers.ner.words import Span, Word, could_be_name
 ID_WORD = (  # what a number belongs to that is no telephone
     r"(?:id|i\.d\.?|identity|identification|passport|nin|nida|nrc|omang|huduma|kebele|fayda|certificate|refugee|alien|card"
     r"|registration|licen[cs]e|account|reference|ref|case|file|ticket|serial|admission|index|assessment|receipt|plate|policy"
-    r"|upi|nemis|clinic book|birth entry|tracking"
+    r"|upi|nemis|occurrence|notification|docket|abstract|immuni[sz]ation|vaccination|clinic book|birth entry|tracking"
     r"|(?:clinic|hospital|patient|pupil|student|member|membership|staff|court|ob|docket)(?= (?:number|no\b)))"
 )
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
@@ -37,8 +37,8 @@ _ASKS = {
     ),
     "ID_NUMBER": re.compile(
         rf"\b{ID_WORD}\b(?: card| certificate| book)? (?:number|no\b|numbers)|\b(?:read|show|give)\b[^.?!]{{0,30}}"
-        r"\b(?:id|identity card|passport)\b|\bnumbers?\b (?:is |was |that is )?(?:on|of|from|in) (?:the|your|his|her|that|this)"
-        rf" (?:\w+ )?(?:{ID_WORD}|paper|slip|form|bracelet|tag)\b",
+        r"\b(?:id|identity card|passport)\b|\bnumbers?\b (?:is |was |that is )?(?:on|of|from|in)"
+        rf" (?:the|your|his|her|that|this) (?:\w+ )?(?:{ID_WORD}|paper|slip|form|bracelet|tag)\b",
         re.IGNORECASE,
     ),
     "PHONE_NUMBER": re.compile(

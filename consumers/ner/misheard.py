@@ -15,10 +15,10 @@ EXPECTED, ELSEWHERE = 0.9, 0.84  # beside the scores of cues.py
 _LONGEST = 4  # words
 _LEAST = 4  # letters
 _FRAGMENT = 3  # letters
-_SURELY = 4  # consonants
+_TELLING, _SURELY = 3, 4  # consonants
 _SURE, _LIKELY, _UNLIKELY, _UNKNOWN, _ORDINARY = (
-    # How many vowels may differ, by the number of consonants (the last entry for all above): where it is expected, there
-    # without a word that is no English, the same after "hello" and "I am", elsewhere with such a word, and without.
+    # How many vowels may differ, by the number of consonants (the last entry for all above): where it is expected,
+    # there without a word that is no English, so after "hello" and "I am", elsewhere with such a word, and without.
     {2: 0.5, 3: 1.0, 4: 1.5},
     {2: 0.5, 3: 1.0, 4: 1.5},
     {3: 0.5, 4: 1.0},
@@ -26,8 +26,17 @@ _SURE, _LIKELY, _UNLIKELY, _UNKNOWN, _ORDINARY = (
     {4: 0.0, 5: 0.5},
 )
 # Small words that a name may be heard as; with another one it is none.
-_SOUNDS = frozenset("a oh o".split())
-_SYLLABLES = _SOUNDS | frozenset("you see he she me so no do her are ten may well we bee us mine eye".split())
+# fmt: off
+_SOUNDS = frozenset((
+    "a", "oh", "o",
+))
+# fmt: on
+# fmt: off
+_SYLLABLES = _SOUNDS | frozenset((
+    "you", "see", "he", "she", "me", "so", "no", "do", "her", "are", "ten", "may", "well", "we", "bee", "us",
+    "mine", "eye",
+))
+# fmt: on
 _GOES_ON = frozenset({"VERB", "AUX", "ADV", "ADJ"})
 
 
@@ -86,7 +95,8 @@ def _heard(
             fits = _limits(part, alike.label, expected, unknown=unknown)
             likely = expected.places if alike.label == "LOCATION" else expected.names
             exact = words[at].start in likely and joined == alike.text.replace(" ", "")
-            if strict and not exact and not (trails and not alike.differences and consonants >= _SURELY):
+            heard_so = words[at].start in likely and not alike.differences and consonants >= _TELLING
+            if strict and not (exact or heard_so) and not (trails and not alike.differences and consonants >= _SURELY):
                 continue
             if named and (alike.differences or (consonants < _SURELY and len(part[0].text) > _FRAGMENT)):
                 continue

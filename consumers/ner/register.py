@@ -16,9 +16,8 @@ class Register:
 
     Two names are one person where one has no word that the other lacks: "Daniel" and "Daniel Okello" are, "Daniel
     Okello" and "Mary Okello" are not; nor are "Mama Ineza" and her child Ineza. A word of `listed` is spelt as it is
-    meant; of any other one letter may be wrong, or all that does not change its sound: "Nyakalo" is Nyakallo, "Camau" is
-    Kamau. A phone number is known by its last nine digits,
-    with or without country code.
+    meant; of any other one letter may be wrong, or all that leaves its sound: "Nyakalo" is Nyakallo, "Camau" Kamau.
+    A phone number is known by its last nine digits, with or without country code.
     """
 
     def __init__(self, placeholders: Sequence[Placeholder] = (), listed: Container[str] = ()) -> None:
