@@ -84,18 +84,22 @@ def _heard(
         trails = word.function and word.fold not in _SOUNDS and letters - len(word.text) >= _LEAST  # "collo he is"
         thing = last + 1 < len(words) and words[last + 1].joined and words[last + 1].part in ("NOUN", "ADJ")
         article = word.fold == "a" and (thing or not unknown)
-        strict = article or trails or any(not _says_a_syllable(each) for each in part)
-        strict = strict or (not unknown and any(each.function and each.fold not in _SOUNDS for each in part))
+        syllables = all(_says_a_syllable(each) for each in part) and not (article or trails)
+        sounds = unknown or not any(each.function and each.fold not in _SOUNDS for each in part)
+        strict = not (syllables and sounds)
         if words[at].fold == "a" and words[at + 1].known:
             continue
         joined = "".join(each.fold for each in part)
+        before = joined.removesuffix(word.fold)
+        if trails and (gazetteer.is_name(before) or (before,) in gazetteer.places):
+            continue
         heard = sound(tuple(each.fold for each in part), english=True)
         consonants = len(heard.consonants)
         for alike in gazetteer.sounds.alike(heard):
             fits = _limits(part, alike.label, expected, unknown=unknown)
             likely = expected.places if alike.label == "LOCATION" else expected.names
             exact = words[at].start in likely and joined == alike.text.replace(" ", "")
-            heard_so = words[at].start in likely and not alike.differences and consonants >= _TELLING
+            heard_so = words[at].start in likely and syllables and not alike.differences and consonants >= _TELLING
             if strict and not (exact or heard_so) and not (trails and not alike.differences and consonants >= _SURELY):
                 continue
             if named and (alike.differences or (consonants < _SURELY and len(part[0].text) > _FRAGMENT)):
