@@ -73,40 +73,61 @@ def _heard(
         word = words[last]
         if last > at and (word.start != words[last - 1].end + 1 or not word.text.isalpha()):
             return
-        named = named or (last > at and gazetteer.is_name(word.fold) and len(word.fold) >= _LEAST)
         if last > at and word.fold == words[last - 1].fold:  # "ha ha"
             return
+        named = named or (last > at and gazetteer.is_name(word.fold) and len(word.fold) >= _LEAST)
         unknown = unknown or not (word.known or word.fold in gazetteer.never_names)
         part = words[at : last + 1]
-        letters = sum(len(each.text) for each in part)
-        if last == at or letters < _LEAST or all(each.function for each in part):
+        if last == at or _says_nothing(part, gazetteer):
             continue
-        trails = word.function and word.fold not in _SOUNDS and letters - len(word.text) >= _LEAST  # "collo he is"
-        thing = last + 1 < len(words) and words[last + 1].joined and words[last + 1].part in ("NOUN", "ADJ")
-        article = word.fold == "a" and (thing or not unknown)
-        syllables = all(_says_a_syllable(each) for each in part) and not (article or trails)
-        sounds = unknown or not any(each.function and each.fold not in _SOUNDS for each in part)
-        strict = not (syllables and sounds)
-        if words[at].fold == "a" and words[at + 1].known:
-            continue
-        joined = "".join(each.fold for each in part)
-        before = joined.removesuffix(word.fold)
-        if trails and (gazetteer.is_name(before) or (before,) in gazetteer.places):
-            continue
+        after = words[last + 1] if last + 1 < len(words) and words[last + 1].joined else None
+        plain = _is_plain(part, after, unknown=unknown)
         heard = sound(tuple(each.fold for each in part), english=True)
         consonants = len(heard.consonants)
         for alike in gazetteer.sounds.alike(heard):
-            fits = _limits(part, alike.label, expected, unknown=unknown)
-            likely = expected.places if alike.label == "LOCATION" else expected.names
-            exact = words[at].start in likely and joined == alike.text.replace(" ", "")
-            heard_so = words[at].start in likely and syllables and not alike.differences and consonants >= _TELLING
-            if strict and not (exact or heard_so) and not (trails and not alike.differences and consonants >= _SURELY):
+            likely = part[0].start in (expected.places if alike.label == "LOCATION" else expected.names)
+            if not plain and not (likely and _is_sure(part, alike, consonants)):
                 continue
             if named and (alike.differences or (consonants < _SURELY and len(part[0].text) > _FRAGMENT)):
                 continue
+            fits = _limits(part, alike.label, expected, unknown=unknown)
             if fits and alike.differences <= fits[0].get(min(consonants, max(fits[0])), -1.0):
                 yield (alike.differences - 9 * fits[1], at - last), last, alike
                 break
+
+
+def _says_nothing(part: Sequence[Word], gazetteer: Gazetteer) -> bool:
+    """Whether it is too short, or small words alone, or has one beside what is a name without it: "kibet he"."""
+    if sum(len(word.text) for word in part) < _LEAST or all(word.function for word in part):
+        return True
+    if part[0].fold == "a" and part[1].known:
+        return True
+    before = "".join(word.fold for word in part[:-1])
+    listed = gazetteer.is_name(before) or (before,) in gazetteer.places
+    return listed and part[-1].function and part[-1].fold not in _SOUNDS
+
+
+def _is_plain(part: Sequence[Word], after: Word | None, *, unknown: bool) -> bool:
+    """Whether its small words are such as names are heard as, and none of them goes with what stands around it."""
+    if not all(_says_a_syllable(word) for word in part) or _trails(part):
+        return False
+    if part[-1].fold == "a" and (not unknown or (after is not None and after.part in ("NOUN", "ADJ"))):
+        return False
+    return unknown or not any(word.function and word.fold not in _SOUNDS for word in part)
+
+
+def _trails(part: Sequence[Word]) -> bool:
+    """Whether a small word comes after what is long enough to be a name: "collo he is"."""
+    last = part[-1]
+    return last.function and last.fold not in _SOUNDS and sum(len(word.text) for word in part[:-1]) >= _LEAST
+
+
+def _is_sure(part: Sequence[Word], alike: Alike, consonants: int) -> bool:
+    """Whether it is a name in spite of its small words: letter for letter, or by the sound of many."""
+    if "".join(word.fold for word in part) == alike.text.replace(" ", ""):
+        return True
+    syllables = all(_says_a_syllable(word) for word in part)
+    return syllables and not alike.differences and consonants >= (_SURELY if _trails(part) else _TELLING)
 
 
 def _limits(
