@@ -115,7 +115,7 @@ def _near_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: boo
                     bool(more) and not institution and not set(more) <= _GENERIC
                 )
             end = index if fits else end
-        elif end is not None:
+        elif end is not None and word.fold not in _QUALIFIERS:  # "the total petrol station"
             break
     return end
 

@@ -66,7 +66,8 @@ def sound(words: tuple[str, ...], *, english: bool = False) -> Sound:
     if english:
         words = tuple(_replaced(word, _COMPILED_ENGLISH) for word in words)
     spoken = _replaced("".join(words), _COMPILED).translate(_LIKE)
-    consonants, vowels = [], [""]
+    consonants: list[str] = []
+    vowels = [""]
     for match in _PARTS.finditer(spoken):
         between, consonant = match.groups()
         if between:
