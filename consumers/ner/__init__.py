@@ -4,7 +4,8 @@ An utterance is read three ways: by a general model (spaCy, under Presidio), by 
 and by what stands around a name when people speak. A recogniser of English writes a name that it never learned as
 English words; where a name or a place is expected, it is known by its sound. Spoken numbers are read as digits first.
 What was found once in a call is found again in every later utterance of it, and one person keeps one placeholder
-through the call: that is what the group remembers (`RedactionState`) until the call ends; if silence ended it, until nothing has come of it for long.
+through the call: that is what the group remembers (`RedactionState`) until the call ends; if silence ended it, until
+nothing has come of it for long.
 A call that is heard again is one call: who had a placeholder in the first hearing keeps it in the second, and only the
 end of the last hearing lets it be forgotten.
 Utterances of one call that come together also learn from the later of them.

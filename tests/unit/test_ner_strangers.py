@@ -40,7 +40,7 @@ def plain(turn: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def counted(ner: Ner, group: str, spell: Any) -> tuple[Counter[str], list[str]]:
-    """Letters and digits, personal and other, and how many of each are masked; and the digits of numbers left in clear."""
+    """Letters and digits, personal and other, how many of each are masked, and the digits of numbers left in clear."""
     count: Counter[str] = Counter()
     shown: list[str] = []
     for call in CALLS[group]:
