@@ -1,9 +1,11 @@
 """Finds the particulars of every utterance (names, places, numbers, ages …), and writes it without the personal ones.
 
 An utterance is read three ways: by a general model (spaCy, under Presidio), by word lists of the helpline's countries,
-and by what stands around a name when people speak. Spoken numbers are read as digits first. What was found once in a
-call is found again in every later utterance of it, and one person keeps one placeholder through the call: that is what
-the group remembers (`RedactionState`) until the call ends; if silence ended it, until nothing has come of it for long.
+and by what stands around a name when people speak. A recogniser of English writes a name that it never learned as
+English words; where a name or a place is expected, it is known by its sound. Spoken numbers are read as digits first.
+What was found once in a call is found again in every later utterance of it, and one person keeps one placeholder
+through the call: that is what the group remembers (`RedactionState`) until the call ends; if silence ended it, until
+nothing has come of it for long.
 A call that is heard again is one call: who had a placeholder in the first hearing keeps it in the second, and only the
 end of the last hearing lets it be forgotten.
 Utterances of one call that come together also learn from the later of them.
@@ -26,13 +28,13 @@ from callbus.errors import Reject, TopologyError
 from callbus.ids import event_id
 from consumers.checkpoints import apart, signed
 from consumers.ner import caution
-from consumers.ner.cues import NAME_AGAIN
+from consumers.ner.agreement import Agreed
 from consumers.ner.expecting import answers, default_number, expected_after
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading, read
 from consumers.ner.register import Register
 from consumers.ner.spans import resolve
-from consumers.ner.words import Span, Word, could_be_name
+from consumers.ner.words import Span, Word
 from schemas.records import Entity, Provenance, RedactionState, Translation, UtteranceEntities
 
 if TYPE_CHECKING:
@@ -151,16 +153,11 @@ class Ner:
             [*spans, *answers(draft.reading, words, draft.expecting, self._gazetteer)]
             for draft, (words, spans) in zip(drafts, found, strict=True)
         ]
-        names = register.names | {
-            word.fold
-            for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
-            for span in resolve(spans, draft.reading, "ID_NUMBER")
-            if span.label == "NAME"
-            for word in words
-            if span.start <= word.start < span.end
-        }
+        known = Agreed.of(call.state.placeholders if call.state else ())
+        for draft, (words, _), spans in zip(drafts, found, finds, strict=True):
+            known = known.with_finds(words, resolve(spans, draft.reading, "ID_NUMBER"))
         events = [
-            self._event(draft, words, [*spans, *_again(words, names, self._gazetteer)], register)
+            self._event(draft, words, [*spans, *known.again(words, self._gazetteer)], register)
             for draft, (words, _), spans in zip(drafts, found, finds, strict=True)
         ]
         before = call.state or RedactionState(call_id=call.call_id, placeholders=(), expecting=())
@@ -254,15 +251,6 @@ def _too_long(event: Translation) -> Reject:
         f"utterance {event.utterance_id}: {len(event.text)} characters of text, more than {_LONGEST_TEXT}; "
         "its producer should send one message, not a document"
     )
-
-
-def _again(words: Sequence[Word], names: frozenset[str] | set[str], gazetteer: Gazetteer) -> Iterator[Span]:
-    """The names of this call wherever they stand, also as "Daniels"."""
-    for word in words:
-        if not could_be_name(word, gazetteer) and not (word.capital and word.fold in gazetteer.ordinary_names):
-            continue
-        if not names.isdisjoint((word.fold, word.fold.removesuffix("s"))):
-            yield Span(word.start, word.end, "NAME", NAME_AGAIN)
 
 
 def _labels(path: Path) -> dict[str, bool]:

@@ -15,10 +15,10 @@ _PERSON = (
     r"(?:girl|boy|child|kid|baby|infant|newborn|toddler|son|daughter|man|woman|lady|teenager|teen|minor|pupil|student"
     r"|learner|niece|nephew|cousin|brother|sister|grand(?:son|daughter|child)|twin|orphan|youth|somebody|someone)s?"
 )
-_PERIOD = r"(?:years?|yrs?|months?|weeks?)"
+_PERIOD = r"(?:years?|yrs?|months?|weeks?|days?)"
 _NEARLY = (
     r"(?:(?:only|just|about|now|almost|nearly|around|barely|still|already|maybe|roughly|exactly|under|over|probably|like"
-    r"|turning|hardly|not yet|not even|going on|close to|aged|er|um|uh|i think|at most|at least),? ){0,2}"
+    r"|turning|hardly|not yet|not even|not|going on|close to|aged|er|um|uh|i think|at most|at least),? ){0,2}"
 )
 _COUNT = rf"{COUNT}(?: and (?:a )?half)?"
 _DIGIT = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d+)"
@@ -39,7 +39,7 @@ _NOT_ONE = rf"(?!one\b(?!(?: and (?:a )?half)?(?:[ -]{_PERIOD}|[.,;?!]|$| (?:and
 _AGE = rf"{_NOT_ONE}(?P<age>\b{_COUNT}(?:[ -]{_PERIOD})?(?:[ -](?:old|of age))?){_NO_AMOUNT}"
 # What can be a number of years but says nothing of somebody: "the time is seven".
 _NOBODY = (
-    r"(?:it|that|this|there|here|which|what|where|when|how|let|number|numbers|code|time|total|digit|last|first|second"
+    r"(?:it|that|this|name|names|there|here|which|what|where|when|how|let|number|numbers|code|time|total|digit|last|first|second"
     r"|end|answer|score|price|cost|fee|fare|page|line|gate|door|house|amount|bill|today|date|percent|size|marks?|points?)"
 )
 _RULES: Sequence[tuple[float, str]] = (
@@ -56,6 +56,12 @@ _RULES: Sequence[tuple[float, str]] = (
         LIKELY,
         rf"\b(?!there|these|those|here|numbers)\w+(?: (?:are|were)|['\u2019]re) {_NEARLY}"
         rf"(?!(?:one|two|three|four|five|[1-5])\b(?!(?: and (?:a )?half)?[ -]{_PERIOD})){_AGE}",
+    ),
+    (LIKELY, rf"\b(?:he|she|who|child|girl|boy) (?:must|may|might|could|can) be {_NEARLY}{_AGE}"),
+    (
+        LIKELY,
+        rf"\b(?:children|kids|boys|girls|ones|others|siblings|they|we) (?:are|were) {_NEARLY}(?P<age>\b{COUNT})"
+        rf"(?=,? (?:and )?{COUNT}\b(?! (?:of|boys|girls|times)\b))",
     ),
     (LIKELY, rf"\b(?:theyre|twins are|both) {_NEARLY}(?!(?:one|two|three|four|five)\b){_AGE}"),
     (LIKELY, rf"\btwins are {_NEARLY}{_AGE}"),
@@ -83,10 +89,11 @@ _RULES: Sequence[tuple[float, str]] = (
     ),
     (
         LIKELY,
-        r"\b(?:from|at|until|till|under|below|(?:older|younger) than|by) (?:the age of )?"
+        r"\b(?:from|at|before|until|till|under|below|(?:older|younger) than|by) (?:the age of )?"
         rf"(?P<age>\b{COUNT} (?:years?|months?)){_NO_AMOUNT}",
     ),
     (LIKELY, r"\b(?:under|below|at) the age of " + _AGE),
+    (LIKELY, rf"\b(?:i am|i['\u2019]m|this is) [^.?!]{{3,60}}, (?P<age>{COUNT})(?=[,.])"),
     (
         LIKELY,
         rf"\b(?:i|s?he|who|they) (?:have|has|had) {_NEARLY}(?P<age>{COUNT} years?){_NO_AMOUNT}(?! (?:in|with|to)\b)",
@@ -109,6 +116,9 @@ _BESIDE_NAME = re.compile(
     rf"(?:[.,;]? (?:s?he(?: i|')s |is |was |who(?: i|')s )?{_NEARLY}|[.,;] )(?!one\b)"
     rf"(?P<age>\b{_COUNT}(?: {_PERIOD})?(?: old)?){_NO_AMOUNT}{_ENDS}",
     re.IGNORECASE,
+)
+_GRADE = re.compile(
+    r"\b(?:p|s|class|grade|form|standard|std|primary|secondary|year|level|page|number) $", re.IGNORECASE
 )
 _ANSWER = re.compile(_AGE, re.IGNORECASE)
 _ANSWER_WORDS = 12  # beyond them the talk has moved on
@@ -134,7 +144,8 @@ def answered(text: str) -> list[Span]:
     found = [
         Span(*match.span("age"), "AGE", LIKELY)
         for match in _ANSWER.finditer(text, 0, limit)
-        if match.group("age").lower() not in ("one", "1") or len(words) <= _ALONE_WORDS
+        if not _GRADE.search(text, 0, match.start("age"))
+        and (match.group("age").lower() not in ("one", "1") or len(words) <= _ALONE_WORDS)
     ]
     return [*found, *_continued(text, found)]
 

@@ -32,6 +32,7 @@ MODEL_LABELS = {
 }
 _MODEL_SCORE = 0.55  # below every cue and the gazetteer, above a bare capital
 _LEAST_SCORE = 0.4
+_COMPOUNDED = (4, 5)  # letters of the two words of one: with shorter ones many a name would be a word
 _LONGEST_PART = 3  # characters: the tagger takes unknown names for small words too, the "nt" of "dont" is one
 # English, but neither among spaCy's stop words nor in WordNet.
 # fmt: off
@@ -52,8 +53,10 @@ _PATTERNS: tuple[tuple[str, float, str], ...] = (
     (
         "EMAIL",
         0.95,
-        rf"\b[\w+-]+(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
-        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot [\w-]+)+|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
+        rf"(?<!['\u2019])\b(?:(?!a\b|i\b)[a-z] ){{0,3}}[\w+-]+"
+        rf"(?: (?:dot|underscore|dash|hyphen) [\w+-]+|\.[\w+-]+| {_NUMBER_WORD})*"
+        r" at (?:[\w-]+(?: (?!dot\b)[\w-]+)?(?: dot (?:[a-z](?: [a-z])+\b|[\w-]+))+"
+        r"|(?:gmail|yahoo|hotmail|outlook|icloud))\b",
     ),
     (
         "ID_NUMBER",
@@ -144,8 +147,9 @@ class Analysis:
             return Span(start, end, label, min(1.0, result.score))
         inside = covered(words, start, end)
         if label == "ORGANIZATION":  # an unknown word alone is rather a name than a firm
-            named = any(word.known or word.text.isupper() for word in inside) and not all(
-                word.fold in self._gazetteer.never_names or (word.known and not word.capital) for word in inside
+            named = any(word.known or word.text.isupper() for word in inside) and any(
+                word.text.isupper() or (word.capital and word.fold not in self._gazetteer.never_names)
+                for word in inside
             )
             return Span(start, end, label, result.score) if named else None
         while inside and not could_be_name(inside[0], self._gazetteer):
@@ -181,6 +185,7 @@ class Analysis:
             known=lambda start, end: all(known(token) for token in tokens(start, end)),
             function=lambda start, end: all(token.is_stop for token in tokens(start, end)),
             proper=lambda start, end: any(token.pos_ == "PROPN" for token in tokens(start, end)),
+            part=lambda start, end: str(at[start].pos_),
         )
 
 
@@ -206,10 +211,18 @@ def _english(nlp: Any, location: str) -> Callable[[str], bool]:
     words = frozenset(word for table in (index, irregular) for words in table.values() for word in words)
     endings = frozenset((old, new) for pairs in rules.values() for old, new in pairs)
 
-    @lru_cache(maxsize=50_000)
-    def english(word: str) -> bool:
+    def simple(word: str) -> bool:
         return word in words or any(
             word.endswith(old) and word[: len(word) - len(old)] + new in words for old, new in endings
+        )
+
+    @lru_cache(maxsize=50_000)
+    def english(word: str) -> bool:
+        return (
+            simple(word)
+            or any(  # "noticeboard"
+                word[:at] in words and simple(word[at:]) for at in range(_COMPOUNDED[0], len(word) - _COMPOUNDED[1] + 1)
+            )
         )
 
     return english

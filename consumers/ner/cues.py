@@ -7,8 +7,9 @@ over `Word`s. They lean towards finding too much, for what is not found stays in
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from consumers.ner import sites
+from consumers.ner import bearings, misheard, naming, sites
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.words import COUNT, Span, Word, could_be_name
 
@@ -18,7 +19,7 @@ PLACE_BY_CUE, NAME_BY_GRAMMAR, PLACE_BY_PREPOSITION, UNLISTED = 0.7, 0.65, 0.6, 
 
 _NAME_IS = re.compile(
     r"\b(?:(?:sur)?name(?:'s| is| was|s are)|(?:is|am|are|was|were|girl|boy|child|man|woman|someone|teacher|friend)"
-    r" (?:called|named)|call(?:s|ed)? (?:myself|himself|herself|me|him|her)|known as|nicknamed"
+    r" (?:just |only |also )?(?:called|named)|call(?:s|ed)? (?:myself|himself|herself|me|him|her)|known as|nicknamed"
     r"|name(?:'s| is) called)\s+",
     re.IGNORECASE,
 )
@@ -46,13 +47,13 @@ _LIVES = re.compile(
 _NUMBER = rf"(?:{COUNT}|\d+)(?: ?[a-z]\b)?"
 _ADDRESS = re.compile(
     rf"(?:\b[a-z] {_NUMBER} )?\b(?:house|door|flat|plot|block|stand|erf|unit|apartment|hse|area|section|phase"
-    rf"|extension)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"
+    rf"|extension|mile|kilometre|km|zone|ward|sector|site|camp)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"
     r"(?! (?:hours?|minutes|people|times|days?|weeks?|months?|years?|or)\b)",
     re.IGNORECASE,
 )
 _STREET = re.compile(
     rf"\b{_NUMBER},? (?:(?-i:[A-Z])[\w']+ ){{1,3}}(?:street|road|avenue|drive|lane|close|crescent)\b"
-    r"|\b(?!(?:the|a|an|this|that|which|what|our|my|your|his|her|their|on|in|to|from|main|every|any|one|no|side)\b)"
+    r"|\b(?!(?:the|a|an|this|that|these|those|some|all|which|what|our|my|your|his|her|their|on|in|to|from|main|every|any|one|no|side)\b)"
     r"(?-i:[A-Z])[\w']+ (?:street|road|avenue|crescent)\b"
     rf"|\b{_NUMBER} (?!more|minutes|hours|times|on|in|of|along|down|by|metres|meters|kilometres|kilometers)\w+"
     r"(?: \w+)? (?:street|avenue)\b",
@@ -60,6 +61,8 @@ _STREET = re.compile(
 )
 _PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
 _PREPOSITIONS = _PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
+_HEARD_AFTER = _PREPOSITIONS_OF_PLACE | frozenset({"to", "for"})
+_WIDE = frozenset({"region", "county", "district", "province", "municipality"})
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
 _POSSESSIVES = frozenset({"my", "your", "his", "her", "our", "their", "the", "a"})
 _DETERMINERS = frozenset(
@@ -69,6 +72,7 @@ _PARTICLES = frozenset({"wa", "bin", "binti", "bint", "ole", "arap", "van", "de"
 _ADDRESSED = frozenset(
     {"mr", "mrs", "ms", "miss", "mister", "dr", "madam", "madame", "ntate", "mme", "chief", "pastor", "officer"}
 )
+_HOUSEHOLDS = frozenset({"family", "clan", "homestead"})
 _MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
 _INTRODUCED = frozenset({"from", "calling", "speaking"})
 _SHORTENED = frozenset({"im", "ive", "hes", "shes", "its", "thats", "theyre", "youre", "weve"})
@@ -82,6 +86,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
         *listed,
         *_names(text, words, gazetteer, listed),
         *_places(text, words, gazetteer),
+        *bearings.find(text, words, gazetteer),
+        *naming.find(text, words, gazetteer),
+        *misheard.find(words, gazetteer, _expected(text, words, gazetteer)),
         *sites.find(text, words, gazetteer, {span.start for span in listed}),
         *(Span(*match.span(), "LOCATION", PLACE_CALLED) for cue in (_ADDRESS, _STREET) for match in cue.finditer(text)),
     ]
@@ -142,6 +149,7 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     after = words[at + 1] if at + 1 < len(words) and words[at + 1].joined else None
     before = words[at - 1].fold if at and word.joined else ""
     listed, ordinary = word.fold in gazetteer.names, word.fold in gazetteer.ordinary_names
+    describes = word.part == "ADJ" and not word.capital  # "is your husband happy"
     if cue.called and ordinary and (after is None or after.function):  # "my name is will and …"
         return NAME_CALLED
     titled = before in gazetteer.titles and words[at - 1].end + 1 == word.start  # not "the officer's answer"
@@ -157,11 +165,23 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     capital = word.capital and not word.opens
     rules = (
         (NAME_CALLED, cue.called),
-        (NAME_CALLED, titled and (listed or ordinary or not word.known or capital)),
+        (NAME_CALLED, not word.known and bool(after and after.fold == "speaking")),
+        (
+            NAME_CALLED,
+            titled
+            and (
+                listed
+                or (ordinary and not (describes and before not in gazetteer.forms_of_address))
+                or not word.known
+                or capital
+            ),
+        ),
         (NAME, listed),
+        (NAME, not word.known and bool(after and after.fold in _HOUSEHOLDS)),
         (NAME, ordinary and (cue.greeted or bool(after and after.fold == "speaking"))),
         (NAME, ordinary and capital),
         (NAME_BY_CAPITAL, ordinary and word.capital and word.proper),
+        (NAME_BY_GRAMMAR, capital and not word.known and before == "with"),
         (NAME_BY_GRAMMAR, (cue.greeted or cue.said) and (not word.known or (word.proper and word.capital))),
         # A word that is no English: rather a name than a slip. With an article it is a thing, unless it has a capital.
         (UNLISTED, not word.known and (capital or before not in _DETERMINERS)),
@@ -181,7 +201,7 @@ def _name_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, places: set[
             break
         if word.fold in _PARTICLES:
             continue
-        if word.capital and word.fold in gazetteer.surnames:
+        if word.fold in gazetteer.surnames and (word.capital or _ends(words, index + 1)):
             end = index + 1
             continue
         after = words[index + 1] if index + 1 < len(words) and words[index + 1].joined else None
@@ -206,8 +226,10 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
         rules = (
             (PLACE_CALLED, word.start in called),
             (PLACE, _is_kind(words, at + 1, gazetteer) and before not in _LINKS and (foreign or capital)),
+            (PLACE, ordinary and _is_kind(words, at + 1, gazetteer) and words[at + 1].fold in _WIDE),
             (PLACE, ordinary and capital and (before in _PREPOSITIONS_OF_PLACE or word.start in lived)),
             (PLACE_BY_CUE, word.start in lived and (foreign or ordinary)),
+            (PLACE_BY_CUE, ordinary and before in _PREPOSITIONS_OF_PLACE and _ends(words, at + 1)),
             (PLACE_BY_CUE, ordinary and capital and before in _PREPOSITIONS),
             (PLACE_BY_PREPOSITION, foreign and before in (_PREPOSITIONS if capital else _PREPOSITIONS_OF_PLACE)),
         )
@@ -217,6 +239,21 @@ def _places(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[
             while end < len(words) and words[end].joined and words[end].capital and not words[end].known:
                 end += 1
             yield Span(word.start, words[end - 1].end, "LOCATION", score)
+
+
+def _expected(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> misheard.Expected:
+    places = _after(_LIVES, text) | _after(_PLACE_CALLED, text)
+    names, maybe = _after(_NAME_IS, text), _after(_GREETING, text) | _after(_IS, text)
+    for before, word in pairwise(words):
+        if word.joined and before.fold in _HEARD_AFTER:
+            places.add(word.start)
+        if word.joined and before.fold in gazetteer.titles and before.end + 1 == word.start:
+            names.add(word.start)
+    return misheard.Expected(places, names, maybe)
+
+
+def _ends(words: Sequence[Word], at: int) -> bool:
+    return at >= len(words) or not words[at].joined or words[at].function
 
 
 def _is_kind(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:

@@ -57,6 +57,12 @@ _RULES: tuple[tuple[float, str], ...] = (
     (LIKELY, rf"(?P<date>\b(?:{_CLEAR_MONTH}))\b"),
     (
         LIKELY,
+        rf"(?P<date>\b(?:{_BELOW_100}|{_ONES}|an?|\d{{1,2}}|some|few|several|many|couple of)"
+        r" (?:days?|weeks?|months?|years?) (?:ago|back|before|earlier))\b",
+    ),
+    (LIKELY, r"\b(?:in|since|until|till|of|early|late|mid|before|during|around) (?P<date>march)\b"),
+    (
+        LIKELY,
         r"\b(?:in|since|until|till|from|by|of|early|late|mid|before|after|during|around|every|through|to)"
         r" (?P<date>march|may)\b(?! (?:be|i|have|not|god|you|we|he|she|they|the|come|go|also)\b)",
     ),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from consumers.ner import ages
-from consumers.ner.cues import NAME, NAME_CALLED, PLACE_BY_CUE
+from consumers.ner.cues import NAME, NAME_CALLED, PLACE, PLACE_BY_CUE
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading
 from consumers.ner.words import Span, Word, could_be_name
@@ -15,7 +15,7 @@ from consumers.ner.words import Span, Word, could_be_name
 ID_WORD = (  # what a number belongs to that is no telephone
     r"(?:id|i\.d\.?|identity|identification|passport|nin|nida|nrc|omang|huduma|kebele|fayda|certificate|refugee|alien|card"
     r"|registration|licen[cs]e|account|reference|ref|case|file|ticket|serial|admission|index|assessment|receipt|plate|policy"
-    r"|upi|nemis|clinic book|birth entry|tracking"
+    r"|upi|nemis|occurrence|notification|docket|abstract|immuni[sz]ation|vaccination|clinic book|birth entry|tracking"
     r"|(?:clinic|hospital|patient|pupil|student|member|membership|staff|court|ob|docket)(?= (?:number|no\b)))"
 )
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
@@ -37,7 +37,8 @@ _ASKS = {
     ),
     "ID_NUMBER": re.compile(
         rf"\b{ID_WORD}\b(?: card| certificate| book)? (?:number|no\b|numbers)|\b(?:read|show|give)\b[^.?!]{{0,30}}"
-        r"\b(?:id|identity card|passport)\b",
+        r"\b(?:id|identity card|passport)\b|\bnumbers?\b (?:is |was |that is )?(?:on|of|from|in)"
+        rf" (?:the|your|his|her|that|this) (?:\w+ )?(?:{ID_WORD}|paper|slip|form|bracelet|tag)\b",
         re.IGNORECASE,
     ),
     "PHONE_NUMBER": re.compile(
@@ -51,6 +52,13 @@ _ASKS = {
 }
 _PHONE_WORD = re.compile(r"\b(?:phone|telephone|mobile|cell|call you|reach you|whatsapp)\b", re.IGNORECASE)
 _ID = re.compile(rf"\b{ID_WORD}\b", re.IGNORECASE)
+# What a number is read from that is no telephone's: "there is a paper from the ward with a number".
+_DOCUMENT = re.compile(
+    r"\b(?:paper|ward|slip|form|tag|bracelet|wristband|band|letter|book|booklet|sticker|stamp|summons|locker|vehicle|car|taxi"
+    r"|lorry|truck|bus|matatu|van|probox|noah|motorbike|boda)s?\b",
+    re.IGNORECASE,
+)
+_DIALLED = re.compile(r"\+|0[6-9]")  # how a mobile number begins
 _LONGEST_PHONE = 12  # digits, with country code
 _WHOLE_NUMBER = 9  # digits; a dictated number with fewer goes on in the next utterance
 _SHORT = 3  # words: "Yes, go on." neither answers nor changes what is expected
@@ -90,7 +98,8 @@ def answers(reading: Reading, words: Sequence[Word], expecting: Sequence[str], g
         ):
             yield Span(word.start, word.end, "NAME", NAME_CALLED if alone else NAME)
         elif "LOCATION" in expecting and fits and not word.known:
-            yield Span(word.start, word.end, "LOCATION", PLACE_BY_CUE)
+            sure = word.start == words[0].start or words[0].fold in ("in", "at", "from")  # no "with Amina"
+            yield Span(word.start, word.end, "LOCATION", PLACE if sure else PLACE_BY_CUE)
 
 
 def default_number(reading: Reading, expecting: Sequence[str]) -> str:
@@ -98,10 +107,13 @@ def default_number(reading: Reading, expecting: Sequence[str]) -> str:
     if not _NUMBERS.isdisjoint(expecting):
         return "PHONE_NUMBER" if "PHONE_NUMBER" in expecting else "ID_NUMBER"
     said = [reading.text[start:end] for start, end in reading.numbers]
+    if any(char.isalpha() or char == "/" for text in said for char in text):
+        return "ID_NUMBER"
+    longest = max((sum(char.isdecimal() for char in text) for text in said), default=0)
+    dialled = longest >= _WHOLE_NUMBER or any(_DIALLED.match(text) for text in said)
+    told = _ID.search(reading.text) or (not dialled and _DOCUMENT.search(reading.text))
+    if told and not _PHONE_WORD.search(reading.text):
+        return "ID_NUMBER"
     if any(text[0] in "0+" for text in said):
         return "PHONE_NUMBER"
-    longest = max((sum(char.isdecimal() for char in text) for text in said), default=0)
-    other = (
-        _ID.search(reading.text) or longest > _LONGEST_PHONE or any(char.isalpha() for text in said for char in text)
-    )
-    return "ID_NUMBER" if other else "PHONE_NUMBER"
+    return "ID_NUMBER" if _ID.search(reading.text) or longest > _LONGEST_PHONE else "PHONE_NUMBER"

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from callbus.errors import TopologyError
+from consumers.ner.sounds import Sounds
 
 Phrase = tuple[str, ...]
 
@@ -133,6 +134,12 @@ class Gazetteer:
             for phrase in phrases:
                 by_first.setdefault(phrase[0], []).append((phrase, label))
         return {first: sorted(found, key=lambda entry: -len(entry[0])) for first, found in by_first.items()}
+
+    @cached_property
+    def sounds(self) -> Sounds:
+        """Names and places by what they sound like."""
+        places = {" ".join(phrase) for phrase in self.places} | self.ordinary_places
+        return Sounds({"LOCATION": sorted(places), "NAME": sorted(self.names | self.ordinary_names)})
 
 
 F = TypeVar("F", bound=_File)

@@ -3,9 +3,11 @@
 from collections.abc import Container, Sequence
 
 from consumers.ner.gazetteer import fold
+from consumers.ner.sounds import sound
 from schemas.records import Placeholder
 
 _PARENTS = frozenset({"mama", "baba", "mai", "amai", "maama"})  # called after their child
+_TELLING = 2  # consonants; of fewer too many names have the same
 _LONG = 5  # letters; of a shorter name one letter makes another
 
 
@@ -14,8 +16,8 @@ class Register:
 
     Two names are one person where one has no word that the other lacks: "Daniel" and "Daniel Okello" are, "Daniel
     Okello" and "Mary Okello" are not; nor are "Mama Ineza" and her child Ineza. A word of `listed` is spelt as it is
-    meant; of any other one letter may be wrong: "Nyakalo" is Nyakallo. A phone number is known by its last nine digits,
-    with or without country code.
+    meant; of any other one letter may be wrong, or all that leaves its sound: "Nyakalo" is Nyakallo, "Camau" Kamau.
+    A phone number is known by its last nine digits, with or without country code.
     """
 
     def __init__(self, placeholders: Sequence[Placeholder] = (), listed: Container[str] = ()) -> None:
@@ -64,7 +66,13 @@ class Register:
             return word.removesuffix("s")
         if word in self._listed or len(word) < _LONG:
             return word
-        return min((name for name in names if len(name) >= _LONG and _one_letter_apart(word, name)), default=word)
+        long = [name for name in names if len(name) >= _LONG]
+        return min((name for name in long if _one_letter_apart(word, name) or _sound_alike(word, name)), default=word)
+
+
+def _sound_alike(a: str, b: str) -> bool:
+    heard = sound((a,))
+    return len(heard.consonants) >= _TELLING and heard == sound((b,))
 
 
 def _one_letter_apart(a: str, b: str) -> bool:

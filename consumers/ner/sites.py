@@ -14,10 +14,13 @@ INSTITUTION, LANDMARK = 0.93, 0.92  # beside the scores of cues.py
 
 _NEAR = re.compile(
     r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|in front of|(?:not far|far) from|close to"
-    r"|adjacent to|by|below|above|past|facing|around|outside|as far as|just (?:before|after))\s+",
+    r"|adjacent to|by|below|above|past|facing|around|outside|as far as|(?:the )?side of"
+    r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))\s+",
     re.IGNORECASE,
 )
-_AT = re.compile(r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on) (?=the\b)", re.IGNORECASE)
+_AT = re.compile(
+    r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on|pass(?:ed|es)?|cross(?:ed)?) (?=the\b)", re.IGNORECASE
+)
 _SIGN = re.compile(
     r" with (?:the|a) (?:[\w'-]+ ){1,3}(?:sign|signboard|gate|roof|door|paint|wall|mast|poster|flag)\b", re.IGNORECASE
 )
@@ -98,7 +101,8 @@ def _near_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: boo
             break
         more = [other.fold for other in words[at:index] if other.fold not in _LINKS]
         if word.fold in gazetteer.landmark_names and bare:
-            return index
+            end = index
+            continue
         if word.fold in gazetteer.landmark_kinds:
             told = bool(more) and not (word.fold in gazetteer.common_landmarks and set(more) <= _GENERIC)
             if bare:
@@ -111,7 +115,7 @@ def _near_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: boo
                     bool(more) and not institution and not set(more) <= _GENERIC
                 )
             end = index if fits else end
-        elif end is not None:
+        elif end is not None and word.fold not in _QUALIFIERS:  # "the total petrol station"
             break
     return end
 

@@ -31,6 +31,7 @@ class Word:
     known: bool  # an English word
     function: bool  # one of the small words (the, of, will, may …)
     proper: bool  # the tagger takes it for a proper noun
+    part: str = ""  # what the tagger takes it for: "VERB", "ADJ", "NOUN" …
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Grammar:
     known: Callable[[int, int], bool]
     function: Callable[[int, int], bool]
     proper: Callable[[int, int], bool]
+    part: Callable[[int, int], str] = lambda start, end: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def split(text: str, grammar: Grammar) -> list[Word]:
                 known=grammar.known(start, end),
                 function=grammar.function(start, end),
                 proper=grammar.proper(start, end),
+                part=grammar.part(start, end),
             )
         )
         last = match.end()

@@ -57,6 +57,8 @@ def test_a_spoken_number_is_read_as_digits(text: str, digits: str, words: str | 
         "call one one six, or nine nine nine for the ambulance",
         "There are twenty people and three hundred shillings.",
         "one or two of them",
+        "twenty thousand is a goat",
+        "one a day and two a night, with double s",
     ],
 )
 def test_a_quantity_is_no_number_to_hide(text: str) -> None:
@@ -95,6 +97,9 @@ def test_two_numbers_stay_two() -> None:
         ("the nin is c m nine zero one two three f seven", ["CM90123F7"]),
         ("the OB number is four five slash twelve", ["4512"]),
         ("plate number k c b four five six d", ["KCB456D"]),
+        ("my passport number is a k one two three four five six seven", ["AK1234567"]),
+        ("the entry is one zero four five two slash a", ["10452A"]),
+        ("Two two four, A, nine one seven.", ["224A917"]),
         ("0712 then three four five, sorry, six", ["0712345", "6"]),
     ],
 )

@@ -118,3 +118,25 @@ def test_an_end_of_a_number_is_hidden_when_it_is_repeated(ner: Ner) -> None:
     digits = {"zero", "nine", "two", "seven", "four", "one"}
     for event in events:
         assert digits.isdisjoint(event.redacted_text.lower().replace(".", "").replace(",", "").split())
+
+
+def test_what_was_heard_as_other_words_is_found_again(ner: Ner) -> None:
+    """Under the same words it has the same placeholder, also where nothing stands beside it that tells of a name."""
+    first, second = one_by_one(ner, "my name is you saint i live in goo loo", "tell you saint that goo loo is far")
+    assert first.redacted_text == "my name is [NAME_1] i live in [LOCATION_1]"
+    assert second.redacted_text == "tell [NAME_1] that [LOCATION_1] is far"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "refugees wait at the end and the end is only water",
+        "they make you the enemy in the game and the cook serves you last",
+        "my name is important and her name is beautiful",
+        "behind the kitchen door there is a broom",
+        "is your husband happy about the baby",
+    ],
+)
+def test_small_words_are_no_part_of_a_misheard_name(ner: Ner, text: str) -> None:
+    """What sounds like a name only with the words of every sentence is none."""
+    assert [find for find in found(together(ner, text)[0]) if find[0] in ("NAME", "LOCATION", "LANDMARK")] == []

@@ -1,0 +1,78 @@
+"""What somebody says a place is found by, whatever it is: "behind the wheat silos", "past the tea weighing shed".
+
+Of landmarks there are more kinds than a list can have. So after words that tell where something stands, any thing of
+two words or more is taken for one, unless it is of the kind that every home has. Pure functions over `Word`s.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.words import Span, Word
+
+BEARING, PLACE = 0.91, 0.9  # just below LANDMARK of sites.py; PLACE of cues.py
+
+_BY = re.compile(
+    r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|facing|not far from"
+    r"|(?:at|on|to|from)? ?(?:the )?(?:other |left |right |far )?side of"
+    r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))\s+(?=(?:the|that|a)\b)",
+    re.IGNORECASE,
+)
+_CALLED = re.compile(r"\b(\w+) (?:which is |that is |is )?(?:called|named)\s+", re.IGNORECASE)
+_KWA = re.compile(
+    r"\b(?:in|at|from|to|of|near|past|around|called|is)\s+((?:kwa|ha) (?!ha\b)[\w']+)", re.IGNORECASE
+)  # "Kwa Ndege" and "Ha Abia": the place of somebody
+# fmt: off
+_HOMELY = frozenset((
+    "door", "doors", "window", "windows", "bed", "beds", "fire", "curtain", "curtains", "sofa", "chair", "chairs",
+    "table", "stove", "toilet", "toilets", "latrine", "latrines", "kitchen", "bathroom", "bathrooms", "classroom",
+    "classrooms", "house", "houses", "home", "wall", "fence", "cupboard", "room", "rooms", "end", "beginning",
+    "time", "back", "front", "bedroom", "corner", "side", "age", "limit", "life", "future", "dormitory",
+    "dormitories", "blackboard", "desk", "family", "families", "people", "children", "phone", "ear", "head", "face",
+    "heart", "truth", "story", "matter", "problem", "things", "thing", "way", "year", "years", "month", "months",
+    "week", "weeks", "day", "days", "night", "hour", "hours", "minute", "minutes", "holiday", "holidays", "exam",
+    "exams", "body", "mirror", "cooking", "pot", "law", "idea", "tv", "television", "radio", "lamp", "bag", "box",
+    "stone", "line", "lines", "point", "class", "compound", "yard",
+))
+# fmt: on
+_THING = frozenset({"NOUN", "PROPN", "ADJ", "NUM", "VERB", "X", ""})
+_LONGEST = 4  # words
+
+
+def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
+    """Landmarks after such words, a bar or a shop by what it is called, and the place of somebody ("Kwa Ndege")."""
+    by = {match.end() for match in _BY.finditer(text)}
+    called = {match.end() for match in _CALLED.finditer(text) if match.group(1).lower() in gazetteer.landmark_kinds}
+    for at, word in enumerate(words):
+        last = _thing(words, at + 1, gazetteer) if word.start in by else None
+        last = _name(words, at) if word.start in called else last
+        if last is not None:
+            yield Span(word.start, words[last].end, "LANDMARK", BEARING)
+    for match in _KWA.finditer(text):
+        yield Span(*match.span(1), "LOCATION", PLACE)
+
+
+def _thing(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
+    """The last word of what begins at `at`, after its article; None if it is no landmark."""
+    last = at - 1
+    while last + 1 < len(words) and last - at < _LONGEST - 1:
+        word = words[last + 1]
+        if not word.joined or word.function or word.part not in _THING or not word.text[0].isalpha():
+            break
+        if word.part == "VERB" and word.known and not word.fold.endswith("ing"):
+            break
+        last += 1
+    if last <= at or (words[last].part == "ADJ" and words[last].known):
+        return None
+    homely = words[last].fold in _HOMELY or words[last].fold in gazetteer.titles
+    return None if homely else last
+
+
+def _name(words: Sequence[Word], at: int) -> int | None:
+    last = at - 1
+    while last + 1 < len(words) and last - at < _LONGEST - 2:
+        word = words[last + 1]
+        if (last + 1 > at and not word.joined) or (word.function and word.part != "NUM") or word.part in ("ADV", "AUX"):
+            break
+        last += 1
+    return last if last >= at else None

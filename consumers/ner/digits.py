@@ -1,0 +1,164 @@
+"""Digits as they are spoken: which words are pieces of a number, and where a run of them begins and ends.
+
+Pure: no model, no library.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+# fmt: off
+_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_REPEATS = {"double": 2, "triple": 3, "treble": 3}
+# Only between digits: what a recogniser makes of "two" and "four", and "zero seven hundred".
+_SOFT = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "hundred": "00", "thousand": "000"}
+_FILLERS = (
+    "um", "uh", "uhm", "er", "erm", "ah", "then", "dash", "hyphen", "space", "comma", "letter", "slash", "stroke",
+)
+# fmt: on
+_LETTERED = 4  # digits; with fewer a letter beside them is none of theirs
+_LETTERS = frozenset("bcdefghjklmnpqrstuvwxyz")  # without those that are words
+_WORDS_TOO = frozenset({"a", "i"})
+_STROKES = frozenset({"slash", "stroke", "dash", "hyphen", "letter"})
+_NUMBER_IS = re.compile(
+    r"\b(?:number|plate|plates|passport|id|card|registration|certificate|paper|file|code|reads|is|was|says|it's|its)"
+    r"[,:]? $",
+    re.IGNORECASE,
+)
+_SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)
+    **dict.fromkeys(("zero", "oh", "o", "nought", "naught", "ought"), ("0", "word")),
+    **{word: (str(n), "word") for n, word in enumerate(_ONES, 1)},
+    **{"tree": ("3", "word"), "fife": ("5", "word"), "niner": ("9", "word"), "fourty": ("40", "tens")},
+    **{word: (str(n), "tens") for n, word in enumerate(_TEENS, 10)},
+    **{word: (f"{n}0", "tens") for n, word in enumerate(_TENS, 2)},
+    **dict.fromkeys(_REPEATS, ("", "repeat")),
+    **{word: (digits, "soft") for word, digits in _SOFT.items()},
+    **dict.fromkeys(_FILLERS, ("", "filler")),
+    "and": ("", "soft"),  # "eight, five and one" are three children
+    **{"+": ("+", "plus"), "plus": ("+", "plus")},
+}
+_ROUND = frozenset(f"{n}0" for n in range(2, 10))
+AGED = re.compile(
+    r"\b(?:i am|i'm|im|s?he is|s?he's|shes|hes|who is|who's|aged?|turn(?:s|ed)?) (?:now |only )?$", re.IGNORECASE
+)
+PIECE = re.compile(r"\+|[^\W_]+")
+_GAP = re.compile(r"[\s,.?!\-\u2013\u2014;()\u2026]{0,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    start: int
+    end: int
+    digits: str  # "" for "double", a filler or a soft word before its turn
+    kind: str  # "literal", "word", "tens", "repeat", "soft", "filler", "plus", "letter"
+    times: int = 1  # of "double" and "triple"
+
+
+@dataclass(slots=True)
+class Run:
+    pieces: list[Piece] = field(default_factory=list)
+
+    @property
+    def digits(self) -> str:
+        return "".join(piece.digits for piece in self.pieces if piece.kind not in ("soft", "plus", "letter"))
+
+    @property
+    def spoken(self) -> bool:
+        """Digit after digit, as nobody says a quantity."""
+        return all(piece.kind in ("word", "repeat", "filler", "plus", "letter") for piece in self.pieces)
+
+
+def _piece(word: str, start: int, end: int) -> Piece | None:
+    low = word.lower()
+    if low in _SPOKEN:
+        return Piece(start, end, *_SPOKEN[low], _REPEATS.get(low, 1))
+    if word.isdecimal():
+        return Piece(start, end, word, "literal")
+    return Piece(start, end, word.upper(), "letter") if low in _LETTERS else None
+
+
+def _spelt(match: re.Match[str], before: Piece | None, text: str) -> Piece | None:
+    """An "a" or "i" that is a letter of a number: beside another letter or a slash, or between two digits."""
+    if match.group().lower() not in _WORDS_TOO:
+        return None
+    after = PIECE.search(text, match.end())
+    near = after.group().lower() if after and _GAP.fullmatch(text, match.end(), after.start()) else ""
+    stroke = before is not None and text[before.start : before.end].lower() in _STROKES
+    beside = before is not None and before.kind == "letter" and len(before.digits) == 1
+    between = before is not None and before.kind in ("word", "literal", "letter", "repeat") and _is_digit(near)
+    begins = before is None and near in _LETTERS and bool(_NUMBER_IS.search(text, 0, match.start()))
+    if not (stroke or beside or between or begins):
+        return None
+    return Piece(*match.span(), match.group().upper(), "letter")
+
+
+def _is_digit(word: str) -> bool:
+    return word.isdecimal() or _SPOKEN.get(word, ("", ""))[1] == "word"
+
+
+def runs_of(text: str, dates: Sequence[tuple[int, int]]) -> Iterator[Run]:
+    """The longest stretches of number words, digits, and what may stand between them."""
+    run = Run()
+    last = 0
+    for match in PIECE.finditer(text):
+        near = run.pieces[-1] if run.pieces and _GAP.fullmatch(text, last, match.start()) else None
+        piece = _piece(match.group(), *match.span()) or _spelt(match, near, text)
+        if piece and (inside(match.span(), dates) or text[piece.end : piece.end + 1] == "'"):
+            piece = None
+        if piece and piece.kind == "letter" and text[piece.start - 1 : piece.start] == "'":  # of "it's"
+            piece = None
+        if run.pieces and (
+            piece is None or not _GAP.fullmatch(text, last, piece.start) or _begins_anew(run, piece, text)
+        ):
+            yield from _trimmed(run)
+            run = Run()
+        if piece:
+            _append(run, piece)
+            last = piece.end
+    yield from _trimmed(run)
+
+
+def _begins_anew(run: Run, piece: Piece, text: str) -> bool:
+    """Whether a new number begins: "He is eight. Zero seven …", or a second whole number after a first."""
+    said = len(run.digits)
+    if piece.kind == "plus":
+        return said > 0
+    if piece.digits.startswith("0") and said <= 2 and AGED.search(text, 0, run.pieces[0].start):
+        return True
+    return said >= 9 and piece.kind == "literal" and len(piece.digits) >= 9
+
+
+def _append(run: Run, piece: Piece) -> None:
+    before = run.pieces[-1] if run.pieces else None
+    if before and before.kind == "repeat" and not before.digits and len(piece.digits) == 1:
+        kind = "repeat" if piece.digits.isdecimal() else "letter"  # "with double s" is no number
+        piece = Piece(before.start, piece.end, piece.digits * before.times, kind)
+        run.pieces.pop()
+    elif before and before.kind == "tens" and before.digits in _ROUND and piece.kind == "word" and piece.digits != "0":
+        piece = Piece(before.start, piece.end, before.digits[0] + piece.digits, "tens")
+        run.pieces.pop()
+    run.pieces.append(piece)
+
+
+def _trimmed(run: Run) -> Iterator[Run]:
+    pieces = run.pieces
+    while (
+        pieces
+        and pieces[-1].kind in ("soft", "filler", "repeat", "plus")
+        and not (pieces[-1].kind == "repeat" and pieces[-1].digits)
+        and pieces[-1].digits not in ("00", "000")
+    ):
+        pieces.pop()
+    while pieces and (pieces[0].kind in ("soft", "filler") or (pieces[0].kind == "repeat" and not pieces[0].digits)):
+        pieces.pop(0)
+    letters = sum(piece.kind == "letter" for piece in pieces)  # of a number plate two or more
+    while pieces and letters < 2 and len(run.digits) < _LETTERED and "letter" in (pieces[0].kind, pieces[-1].kind):
+        pieces.pop(0 if pieces[0].kind == "letter" else -1)
+    if pieces:
+        yield run
+
+
+def inside(span: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[0] and span[1] <= end for start, end in spans)
