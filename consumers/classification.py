@@ -1,7 +1,7 @@
 """Classification: what kind of case a call is, how urgent, and what should follow, from its growing document.
 
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
-windows of several turns, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
+windows of several lengths, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
 the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Every revision is judged anew.
 """
@@ -28,7 +28,7 @@ from schemas.records import Alternative, CallDocument, Classification, Judgement
 STAGE = "classification"
 UNDETERMINED = "undetermined"
 
-_WINDOW_WORDS = 150  # fits the encoder's 256 tokens
+_WINDOWS_WORDS = (150, 60, 0)  # the longest fits the encoder's 256 tokens, the shortest is a sentence
 _ALTERNATIVES = 3
 _EVIDENCE = 3  # turns at most
 _MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
@@ -180,11 +180,7 @@ class Classifier:
         )
 
     def _view(self, said: Sequence[Said]) -> View:
-        windows: list[list[Said]] = [[]]
-        for one in said:
-            if sum(each.words for each in windows[-1]) + one.words > _WINDOW_WORDS and windows[-1]:
-                windows.append([])
-            windows[-1].append(one)
+        windows = [window for most in _WINDOWS_WORDS for window in _windows(said, most)]
         vectors = self.encoder.embed([" ".join(one.text for one in window) for window in windows])
         return View(vectors, np.array([sum(one.words for one in window) for window in windows], dtype=np.float32))
 
@@ -212,6 +208,15 @@ class Support:
     sub: Table
     priority: Table
     intervention: Table
+
+
+def _windows(said: Sequence[Said], most_words: int) -> list[list[Said]]:
+    windows: list[list[Said]] = [[]]
+    for one in said:
+        if windows[-1] and sum(each.words for each in windows[-1]) + one.words > most_words:
+            windows.append([])
+        windows[-1].append(one)
+    return windows
 
 
 def _unclear(label: str = UNDETERMINED) -> Judgement:
