@@ -3,7 +3,8 @@
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
 windows of several lengths, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
-the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Every revision is judged anew.
+the caller says nothing of a case, or the counsellor says more clearly that there is none (silence, a prank, a wrong
+number), is `undetermined`. Every revision is judged anew.
 """
 
 import re
@@ -32,6 +33,7 @@ _WINDOWS_WORDS = (150, 60, 0)  # the longest fits the encoder's 256 tokens, the 
 _ALTERNATIVES = 3
 _EVIDENCE = 3  # turns at most
 _MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
+_NO_CASE = 0.8  # a case that is taken for none goes unheard, which is the worse mistake
 _REACHES = ("PHONE_NUMBER", "EMAIL", "ID_NUMBER")
 _REACHES_WORDS = 14  # a longer sentence with a number in it may well say more
 _EVIDENCE_SHARE = 0.5  # of the strongest turn's support
@@ -51,6 +53,9 @@ class Options(BaseModel):
     earliest_ms: int = Field(default=30_000, ge=0, description="A call that goes on is not judged before.")
     fewest_characters: int = Field(
         default=150, ge=0, description="A call that goes on is not judged while its turns have less text."
+    )
+    no_case: str = Field(
+        default="No case to deal with", description="The examples by which a counsellor says that there is no case."
     )
     unclear_priority: str = Field(
         default=UNDETERMINED, description="The priority of a call that is over and was never about a case."
@@ -158,6 +163,8 @@ class Classifier:
         case = self.heads.judge(
             self._view(caller), self._view(matter), self._stack(counsellor), self._view(told) if told else None
         )
+        if self._says_no_case(counsellor) > max(_NO_CASE, float(case.main.max())):
+            return (_unclear(),) * 4
 
         heads, support = self.heads, self._support(caller)
         main = int(case.main.argmax())
@@ -193,6 +200,13 @@ class Classifier:
             share * self.heads.heads[head].probabilities(vectors) for head in ("sub", "priority", "intervention")
         )
         return Support(sub, priority, intervention)
+
+    def _says_no_case(self, counsellor: Sequence[Said]) -> float:
+        """How clearly a counsellor's sentence calls it a prank, a wrong number or a line on which nobody speaks."""
+        head = self.heads.heads.heads.get(f"shows:{self.options.no_case}")
+        if head is None or not counsellor:
+            return 0.0
+        return float(head.probabilities(self._stack(counsellor))[:, head.labels.index("yes")].max())
 
     def _announced(self, counsellor: Sequence[Said], intervention: int) -> Table:
         if not counsellor:
