@@ -14,7 +14,7 @@ import numpy as np
 from consumers.corpus import NEUTRAL
 from consumers.heads import Heads, Table, Vectors, softmax
 
-_SHARPER = 2.0  # views that say the same in other words are each less sure of a whole call than of an example
+_SHARPER = 2.5  # views that say the same in other words are each less sure of a whole call than of an example
 _TINY = 1e-6
 _CLEARNESS = 2  # power of its highest probability by which a piece of a view counts
 _SILENCE = 0.3  # how much a counsellor must announce before it outweighs what is usual for such a case

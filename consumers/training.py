@@ -149,9 +149,9 @@ def criterion_head(
     around = [
         vectors
         for key, vectors in data.of.items()
-        if key.startswith("action:")
-        or (key.startswith("shows:") and key != f"shows:{name}" and not _related(data, name, key, kind))
-        or (kind == "shows" and key.startswith("lacks:") and key != f"lacks:{name}")
+        if key not in (f"shows:{name}", f"lacks:{name}")
+        and key.startswith(("action:", "shows:", "lacks:") if kind == "shows" else ("action:", "shows:"))
+        and not _related(data, name, key, kind)
     ]
     rest, told = np.concatenate(around), data.says if kind == "lacks" else data.says[:0]
     against = np.concatenate([np.ones(len(no)), np.full(len(rest), _AROUND), np.full(len(told), _TOLD)])
