@@ -16,6 +16,7 @@ from consumers.heads import Heads, Table, Vectors, softmax
 
 _SHARPER = 2.5  # views that say the same in other words are each less sure of a whole call than of an example
 _TINY = 1e-6
+_FULL = 180.0  # weight of a view that counts in full: 60 words, each in pieces of three lengths
 _CLEARNESS = 2  # power of its highest probability by which a piece of a view counts
 _SILENCE = 0.3  # how much a counsellor must announce before it outweighs what is usual for such a case
 
@@ -98,8 +99,9 @@ class CaseHeads:
         return Case(main=self.main_of(sub), sub=sub, priority=priority, intervention=intervention)
 
     def _all(self, head: str, views: Sequence[View]) -> Table:
-        """The views' mean log probabilities; each counts the same."""
-        return np.asarray(np.mean([self._log(head, view) for view in views], axis=0), dtype=np.float32)
+        """The views' mean log probabilities; each counts the same, but one of few words counts less."""
+        counts = np.array([min(1.0, float(view.weights.sum()) / _FULL) for view in views], dtype=np.float32)
+        return np.asarray(counts @ np.array([self._log(head, view) for view in views]) / counts.sum(), dtype=np.float32)
 
     def _log(self, head: str, view: View) -> Table:
         return _clearest(self.heads[head].probabilities(view.vectors), view.weights, _CLEARNESS)
