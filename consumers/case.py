@@ -1,7 +1,8 @@
 """From the vectors of a call to its labels: pure arithmetic on trained heads, the same in training and in a group.
 
 Three views of a call are judged and multiplied: what the caller says, what the counsellor makes of it (who says the
-matter again in plain words, where a caller hints), and both together. Small talk and formulas are in none.
+matter again in plain words, where a caller hints), and both together. Small talk and formulas are in none. Each view
+is read in pieces of several lengths, and a piece counts by its words and by how clearly it speaks.
 """
 
 from collections.abc import Sequence
@@ -13,17 +14,19 @@ import numpy as np
 from consumers.corpus import NEUTRAL
 from consumers.heads import Heads, Table, Vectors, softmax
 
-_SHARPER = 1.5  # views that say the same in other words are each less sure of a whole call than of an example
+_SHARPER = 2.5  # views that say the same in other words are each less sure of a whole call than of an example
 _TINY = 1e-6
+_FULL = 180.0  # weight of a view that counts in full: 60 words, each in pieces of three lengths
+_CLEARNESS = 2  # power of its highest probability by which a piece of a view counts
 _SILENCE = 0.3  # how much a counsellor must announce before it outweighs what is usual for such a case
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Part of a call in windows that an encoder can take whole."""
+    """Part of a call in pieces that an encoder can take whole; the same words may be in pieces of several lengths."""
 
-    vectors: Vectors  # (windows, dimensions)
-    weights: Table  # (windows,), their number of words
+    vectors: Vectors  # (pieces, dimensions)
+    weights: Table  # (pieces,), their number of words
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +85,34 @@ class CaseHeads:
     def judge(self, caller: View, both: View, sentences: Vectors, counsellor: View | None = None) -> Case:
         """The case from its views: the caller's, both speakers', the counsellor's if they spoke of the matter.
 
-        `sentences` are all of the counsellor's (maybe none): what they announce tells the intervention.
+        `sentences` are all of the counsellor's (maybe none): what they announce tells the intervention, and how they
+        hurry tells the priority.
         """
         views = [caller, both] + ([counsellor] if counsellor else [])
         sub = softmax((_SHARPER if counsellor else 1) * self._all("sub", views))
         calibration = self.heads.tables["calibration"]
         usual = np.log(sub @ self.heads.tables["priority_by_sub"] + _TINY)
-        priority = softmax((usual + self._all("priority", views)) / calibration[0])
+        priority = softmax((usual + self._all("priority", views) + self._urged(sentences)) / calibration[0])
         usual = np.log(sub @ self.heads.tables["intervention_by_sub"] + _TINY)
         said = np.log(self._announced(sentences)) + 0.5 * self._all("intervention", views)
         intervention = softmax((usual + said) / calibration[1])
         return Case(main=self.main_of(sub), sub=sub, priority=priority, intervention=intervention)
 
     def _all(self, head: str, views: Sequence[View]) -> Table:
-        """The views' mean log probabilities; each counts the same."""
-        return np.asarray(np.mean([self._log(head, view) for view in views], axis=0), dtype=np.float32)
+        """The views' mean log probabilities; each counts the same, but one of few words counts less."""
+        counts = np.array([min(1.0, float(view.weights.sum()) / _FULL) for view in views], dtype=np.float32)
+        return np.asarray(counts @ np.array([self._log(head, view) for view in views]) / counts.sum(), dtype=np.float32)
 
     def _log(self, head: str, view: View) -> Table:
-        logs = np.log(self.heads[head].probabilities(view.vectors) + _TINY)
-        return np.asarray(view.weights @ logs / view.weights.sum(), dtype=np.float32)
+        return _clearest(self.heads[head].probabilities(view.vectors), view.weights, _CLEARNESS)
+
+    def _urged(self, vectors: Vectors) -> Table:
+        """Log probabilities of priorities, from how the counsellor reacts."""
+        if not len(vectors):
+            return np.zeros(len(self.priorities), dtype=np.float32)
+        head = self.heads["urgency"]
+        found = head.probabilities(vectors)[:, [head.labels.index(name) for name in self.priorities]]
+        return _clearest(found, np.ones(len(found), dtype=np.float32), _CLEARNESS + 1)
 
     def _announced(self, vectors: Vectors) -> Table:
         total = np.full(len(self.interventions), _SILENCE / len(self.interventions), dtype=np.float32)
@@ -108,3 +120,9 @@ class CaseHeads:
             loud, which = self.actions(vectors)
             total = total + loud**2 @ which
         return np.asarray(total / total.sum(), dtype=np.float32)
+
+
+def _clearest(probabilities: Table, weights: Table, power: int) -> Table:
+    """The mean log probabilities of rows, each counting by its weight and by a power of its highest probability."""
+    counts = weights * probabilities.max(axis=1) ** power
+    return np.asarray(counts @ np.log(probabilities + _TINY) / counts.sum(), dtype=np.float32)

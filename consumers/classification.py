@@ -1,10 +1,11 @@
 """Classification: what kind of case a call is, how urgent, and what should follow, from its growing document.
 
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
-windows of several turns, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
+windows of several lengths, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
-the caller says nothing of a case (silence, a prank, a wrong number), is `undetermined`. Where the group has a
-checkpoint of its own, its labels take the place of the heads' in a call that is about a case.
+the caller says nothing of a case, or the counsellor says more clearly that there is none (silence, a prank, a wrong
+number), is `undetermined`. Where the group has a checkpoint of its own, its labels take the place of the heads' in a
+call that is about a case.
 
 Every revision is judged anew, and says which labels are others than in the judgement published before, and which turns
 moved them. That judgement is what the group remembers of a call.
@@ -39,10 +40,11 @@ UNDETERMINED = "undetermined"
 Slice = CallSlice[CallDocument, Classification]
 Result = CallResult[CallDocument, Classification]
 
-_WINDOW_WORDS = 150  # fits the encoder's 256 tokens
+_WINDOWS_WORDS = (150, 60, 0)  # the longest fits the encoder's 256 tokens, the shortest is a sentence
 _ALTERNATIVES = 3
 _EVIDENCE = 3  # turns at most
 _MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
+_NO_CASE = 0.8  # a case that is taken for none goes unheard, which is the worse mistake
 _REACHES = ("PHONE_NUMBER", "EMAIL", "ID_NUMBER")
 _REACHES_WORDS = 14  # a longer sentence with a number in it may well say more
 _EVIDENCE_SHARE = 0.5  # of the strongest turn's support
@@ -62,6 +64,9 @@ class Options(BaseModel):
     earliest_ms: int = Field(default=30_000, ge=0, description="A call that goes on is not judged before.")
     fewest_characters: int = Field(
         default=150, ge=0, description="A call that goes on is not judged while its turns have less text."
+    )
+    no_case: str = Field(
+        default="No case to deal with", description="The examples by which a counsellor says that there is no case."
     )
     unclear_priority: str = Field(
         default=UNDETERMINED, description="The priority of a call that is over and was never about a case."
@@ -171,6 +176,8 @@ class Classifier:
         case = self.heads.judge(
             self._view(caller), self._view(matter), self._stack(counsellor), self._view(told) if told else None
         )
+        if self._says_no_case(counsellor) > max(_NO_CASE, float(case.main.max())):
+            return (_unclear(),) * 4
 
         heads, support = self.heads, self._support(caller)
         main = int(case.main.argmax())
@@ -193,11 +200,7 @@ class Classifier:
         )
 
     def _view(self, said: Sequence[Said]) -> View:
-        windows: list[list[Said]] = [[]]
-        for one in said:
-            if sum(each.words for each in windows[-1]) + one.words > _WINDOW_WORDS and windows[-1]:
-                windows.append([])
-            windows[-1].append(one)
+        windows = [window for most in _WINDOWS_WORDS for window in _windows(said, most)]
         vectors = self.encoder.embed([" ".join(one.text for one in window) for window in windows])
         return View(vectors, np.array([sum(one.words for one in window) for window in windows], dtype=np.float32))
 
@@ -210,6 +213,13 @@ class Classifier:
             share * self.heads.heads[head].probabilities(vectors) for head in ("sub", "priority", "intervention")
         )
         return Support(sub, priority, intervention)
+
+    def _says_no_case(self, counsellor: Sequence[Said]) -> float:
+        """How clearly a counsellor's sentence calls it a prank, a wrong number or a line on which nobody speaks."""
+        head = self.heads.heads.heads.get(f"shows:{self.options.no_case}")
+        if head is None or not counsellor:
+            return 0.0
+        return float(head.probabilities(self._stack(counsellor))[:, head.labels.index("yes")].max())
 
     def _announced(self, counsellor: Sequence[Said], intervention: int) -> Table:
         if not counsellor:
@@ -240,6 +250,15 @@ class Support:
     sub: Table
     priority: Table
     intervention: Table
+
+
+def _windows(said: Sequence[Said], most_words: int) -> list[list[Said]]:
+    windows: list[list[Said]] = [[]]
+    for one in said:
+        if windows[-1] and sum(each.words for each in windows[-1]) + one.words > most_words:
+            windows.append([])
+        windows[-1].append(one)
+    return windows
 
 
 def _unclear(label: str = UNDETERMINED) -> Judgement:

@@ -35,6 +35,7 @@ class Corpus:
     lacks: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they miss
     related: Mapping[str, frozenset[str]]  # criteria whose good sentences may well fulfil this one too
     actions: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the intervention that they announce, or neutral
+    urgency: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the priority that speaks from them
     digest: str  # of the files
 
 
@@ -74,6 +75,7 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
             lacks={name: tuple(kinds["lacks"]) for name, kinds in criteria["criteria"].items()},
             related={name: frozenset(kinds.get("related", ())) for name, kinds in criteria["criteria"].items()},
             actions={name: tuple(texts) for name, texts in around["interventions"].items()},
+            urgency={name: tuple(texts) for name, texts in around["urgency"].items()},
             digest=digest.hexdigest(),
         )
     except (KeyError, TypeError) as error:

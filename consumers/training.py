@@ -4,7 +4,7 @@ Training is deterministic; scikit-learn is imported here and in `validation`, ne
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from consumers.embedding import Vectors
 from consumers.encoder import Encoder
 from consumers.heads import PROBE, Heads, LinearHead, Table
 
+_SHRINKAGE = 0.6  # of the covariance that all labels share, towards a sphere
 _SMOOTHING = 0.3  # calls added to every label of a table
 _AROUND = 0.5  # weight of a sentence that was not written as a counter-example
 _TOLD = 0.3  # weight of a caller's sentence: whoever talks of a bad thing does not do it
@@ -51,7 +52,7 @@ class Embedded:
     joined: Vectors  # per call: all that the caller says, as one text
     mean: Vectors  # per call: the mean of its sentences' vectors, normalised
     says: Vectors  # every sentence of every call
-    of: Mapping[str, Vectors]  # by "small talk", "shows:<criterion>", "lacks:<criterion>", "action:<intervention>"
+    of: Mapping[str, Vectors]  # by "small talk", and "shows:", "lacks:", "action:" or "urgency:" with a name
     probe: Vectors
 
     @property
@@ -75,6 +76,7 @@ def embed(corpus: Corpus, encoder: Encoder) -> Embedded:
     texts |= {f"shows:{name}": says for name, says in corpus.shows.items()}
     texts |= {f"lacks:{name}": says for name, says in corpus.lacks.items()}
     texts |= {f"action:{name}": says for name, says in corpus.actions.items()}
+    texts |= {f"urgency:{name}": says for name, says in corpus.urgency.items()}
     return Embedded(
         corpus=corpus,
         joined=encoder.embed([" ".join(example.says) for example in corpus.examples]),
@@ -87,11 +89,11 @@ def embed(corpus: Corpus, encoder: Encoder) -> Embedded:
 
 def train(data: Embedded, encoder: str, calibration: Calibration) -> Heads:
     """Every head, from the whole corpus."""
-    heads = {"content": _content(data), "action": _action(data)}
+    heads = {"content": _content(data), "action": _action(data), "urgency": _urgency(data)}
     for name in data.corpus.shows:
         heads[f"shows:{name}"] = criterion_head(data, name, "shows")
         heads[f"lacks:{name}"] = criterion_head(data, name, "lacks")
-    case = case_heads(data, np.arange(len(data.joined)), calibration)
+    case = case_heads(data, np.arange(len(data.joined))).at(calibration)
     return Heads(case.heads | heads, case.tables, data.probe, data.corpus.digest, encoder)
 
 
@@ -102,21 +104,28 @@ class CaseParts:
     heads: dict[str, LinearHead]
     tables: dict[str, Table]
 
+    def at(self, calibration: Calibration) -> "CaseParts":
+        """The same, at these temperatures."""
+        others = np.array([calibration.priority, calibration.intervention], dtype=np.float32)
+        return CaseParts(
+            self.heads | {"sub": replace(self.heads["sub"], temperature=calibration.sub)},
+            self.tables | {"calibration": others},
+        )
 
-def case_heads(data: Embedded, rows: Rows, calibration: Calibration) -> CaseParts:
+
+def case_heads(data: Embedded, rows: Rows) -> CaseParts:
     """Sub-category, priority and intervention from these calls only."""
     vectors = np.concatenate([data.joined[rows], data.mean[rows]])
     sub, priority, intervention = (np.tile(labels[rows], 2) for labels in (data.sub, data.priority, data.intervention))
     heads = {
-        "sub": _fit(vectors, sub, 10, temperature=calibration.sub),
-        "priority": _fit(vectors, priority, 1, balanced=True),
+        "sub": _both(_fit(vectors, sub, 20), _by_means(vectors, sub, 3)),
+        "priority": _both(_fit(vectors, priority, 5, balanced=True), _by_means(vectors, priority, 1)),
         "intervention": _fit(vectors, intervention, 3),
     }
     labels = heads["sub"].labels
     tables = {
         "priority_by_sub": _shares(labels, data.sub[rows], heads["priority"].labels, data.priority[rows]),
         "intervention_by_sub": _shares(labels, data.sub[rows], heads["intervention"].labels, data.intervention[rows]),
-        "calibration": np.array([calibration.priority, calibration.intervention], dtype=np.float32),
     }
     return CaseParts(heads, tables)
 
@@ -140,9 +149,9 @@ def criterion_head(
     around = [
         vectors
         for key, vectors in data.of.items()
-        if key.startswith("action:")
-        or (key.startswith("shows:") and key != f"shows:{name}" and not _related(data, name, key, kind))
-        or (kind == "shows" and key.startswith("lacks:") and key != f"lacks:{name}")
+        if key not in (f"shows:{name}", f"lacks:{name}")
+        and key.startswith(("action:", "shows:", "lacks:") if kind == "shows" else ("action:", "shows:"))
+        and not _related(data, name, key, kind)
     ]
     rest, told = np.concatenate(around), data.says if kind == "lacks" else data.says[:0]
     against = np.concatenate([np.ones(len(no)), np.full(len(rest), _AROUND), np.full(len(told), _TOLD)])
@@ -170,6 +179,37 @@ def _action(data: Embedded) -> LinearHead:
     return _fit(np.concatenate(list(groups.values())), labels, 20, balanced=True)
 
 
+def _urgency(data: Embedded) -> LinearHead:
+    groups = {name: data.of[f"urgency:{name}"] for name in data.corpus.urgency}
+    labels = np.concatenate([[name] * len(vectors) for name, vectors in groups.items()])
+    return _fit(np.concatenate(list(groups.values())), labels, 10, balanced=True)
+
+
+def _both(one: LinearHead, other: LinearHead) -> LinearHead:
+    """Two experts of the same labels, multiplied: each sees what the other does not."""
+    weights, bias = (one.weights + other.weights) / 2, (one.bias + other.bias) / 2
+    return LinearHead(one.labels, np.round(weights, 4), np.round(bias, 4))
+
+
+def _by_means(vectors: Vectors, labels: Labels, softer: float) -> LinearHead:
+    """Linear discriminant analysis (Fisher 1936) with a covariance that is shrunk, all labels being as likely.
+
+    Its logits are divided by `softer`: for texts as alike as those of one author it is too sure.
+    """
+    names, of = np.unique(labels, return_inverse=True)
+    means = np.array([vectors[of == index].mean(axis=0) for index in range(len(names))])
+    rest = vectors - means[of]
+    shared = rest.T @ rest / len(rest)
+    sphere = np.eye(len(shared), dtype=np.float32) * np.trace(shared) / len(shared)
+    weights = np.linalg.solve((1 - _SHRINKAGE) * shared + _SHRINKAGE * sphere, means.T).T
+    bias = -(weights * means).sum(axis=1) / 2
+    return LinearHead(
+        labels=tuple(str(name) for name in names),
+        weights=(weights / softer).astype(np.float32),
+        bias=(bias / softer).astype(np.float32),
+    )
+
+
 def _shares(rows: Sequence[str], of_rows: Labels, columns: Sequence[str], of_columns: Labels) -> Table:
     """How often each row's label goes with each column's."""
     counts = [[np.sum((of_rows == row) & (of_columns == column)) + _SMOOTHING for column in columns] for row in rows]
@@ -184,7 +224,6 @@ def _fit(
     *,
     balanced: bool = False,
     weights: NDArray[np.float64] | None = None,
-    temperature: float = 1.0,
 ) -> LinearHead:
     from sklearn.linear_model import LogisticRegression
 
@@ -197,5 +236,4 @@ def _fit(
         labels=tuple(str(label) for label in model.classes_),
         weights=np.round(rows, 4).astype(np.float32),
         bias=np.round(bias, 4).astype(np.float32),
-        temperature=temperature,
     )

@@ -3,14 +3,16 @@
 Cross-validation is by call: no sentence of a call is ever on both sides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from consumers.case import Case, CaseHeads, View
 from consumers.heads import Heads, Table
-from consumers.training import Calibration, Embedded, Rows, case_heads, criterion_head
+from consumers.training import Calibration, CaseParts, Embedded, Rows, case_heads, criterion_head
+
+Fold = tuple[Rows, CaseParts]
 
 _FOLDS = 5
 _SEED = 0
@@ -25,7 +27,7 @@ def cross_validate(data: Embedded) -> dict[str, Any]:
     """
     names = ("main", "sub_top1", "sub_top3", "priority", "intervention")
     hits: dict[str, list[bool]] = {name: [] for name in names}
-    for rows, heads, cases in _held_out(data, Calibration()):
+    for rows, heads, cases in _held_out(data, _folds(data), Calibration()):
         for row, case in zip(rows, cases, strict=True):
             main, sub = data.sub[row].split(":", 1)
             ranked = [heads.subs[index] for index in np.argsort(-case.sub)[:3]]
@@ -44,32 +46,41 @@ def cross_validate(data: Embedded) -> dict[str, Any]:
 
 def calibrate(data: Embedded) -> Calibration:
     """The temperatures under which held-out labels are most likely."""
-    sub = _temperature(*_outcomes(data, Calibration(), "sub"))
+    folds = list(_folds(data))
+    sub = _temperature(*_outcomes(data, folds, Calibration(), "sub"))
     return Calibration(
         sub=sub,
-        priority=_temperature(*_outcomes(data, Calibration(sub=sub), "priority")),
-        intervention=_temperature(*_outcomes(data, Calibration(sub=sub), "intervention")),
+        priority=_temperature(*_outcomes(data, folds, Calibration(sub=sub), "priority")),
+        intervention=_temperature(*_outcomes(data, folds, Calibration(sub=sub), "intervention")),
     )
 
 
-def _outcomes(data: Embedded, calibration: Calibration, head: str) -> tuple[Table, Rows]:
+def _outcomes(data: Embedded, folds: Sequence[Fold], calibration: Calibration, head: str) -> tuple[Table, Rows]:
     """Held-out probabilities of a head, and the position of the true label in each row."""
     probabilities, truth = [], []
-    for rows, heads, cases in _held_out(data, calibration):
+    for rows, heads, cases in _held_out(data, folds, calibration):
         labels = heads.heads[head].labels
         probabilities += [getattr(case, head) for case in cases]
         truth += [labels.index(str(label)) for label in getattr(data, head)[rows]]
     return np.array(probabilities), np.array(truth)
 
 
-def _held_out(data: Embedded, calibration: Calibration) -> Iterator[tuple[Rows, CaseHeads, list[Case]]]:
-    """Each fold's calls, the heads trained without them, and what those heads make of them."""
+def _folds(data: Embedded) -> Iterator[Fold]:
+    """Each fold's calls, and the heads trained without them."""
     from sklearn.model_selection import StratifiedKFold
 
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED)
-    nothing = data.joined[:0]
     for rows, held_out in folds.split(data.joined, data.sub):
-        parts = case_heads(data, rows, calibration)
+        yield held_out, case_heads(data, rows)
+
+
+def _held_out(
+    data: Embedded, folds: Iterable[Fold], calibration: Calibration
+) -> Iterator[tuple[Rows, CaseHeads, list[Case]]]:
+    """Each fold's calls, its heads under these temperatures, and what they make of the calls."""
+    nothing = data.joined[:0]
+    for held_out, fitted in folds:
+        parts = fitted.at(calibration)
         heads = CaseHeads(Heads(parts.heads, parts.tables, data.probe, data.corpus.digest, ""))
         views = [View(data.joined[[row]], np.ones(1, dtype=np.float32)) for row in held_out]
         yield held_out, heads, [heads.judge(view, view, nothing) for view in views]

@@ -198,6 +198,38 @@ def test_what_the_counsellor_makes_of_hints_counts(classifier: Classifier) -> No
     assert said.sub.score > (hinted.sub.score if hinted.sub.label == "No Care Giver" else 0)
 
 
+def test_how_a_counsellor_hurries_tells_the_priority(classifier: Classifier) -> None:
+    """The same words of a caller are more urgent if help drives off at once than if it comes next week."""
+    caller = ("caller", "The boy from the next house is here in my kitchen, his uncle has beaten him again.")
+    hurried = ("agent", "The police are driving to you now, lock the door and stay on the line with me.")
+    calm = ("agent", "The social worker has an appointment for you next week, she will look at how he lives.")
+    [now, later] = classify(
+        classifier, document(spoken(caller, hurried), "now"), document(spoken(caller, calm), "later")
+    )
+    assert now.priority.label == "high"
+    high = {one.label: one.score for one in (later.priority, *later.priority.alternatives)}["high"]
+    assert now.priority.score > high
+
+
+def test_a_counsellor_who_says_that_there_is_no_case_leaves_the_call_undetermined(classifier: Classifier) -> None:
+    """If that is clearer than what the caller says sounds like a case; a beaten child stays one whoever laughs."""
+    joke = ("agent", "I hear you all giggle, this is a prank, please keep the line free for children who need help.")
+    vague = (
+        "caller",
+        "Come quickly, our grandfather has swallowed a whole bicycle and now the bell rings in his belly.",
+    )
+    beaten = ("caller", "My stepmother beats my little brother with a cable until he bleeds, he can't stand any more.")
+    [prank, real, untold] = classify(
+        classifier,
+        document(spoken(vague, joke), "prank"),
+        document(spoken(beaten, joke), "real"),
+        document(spoken(vague), "untold"),
+    )
+    assert prank.main.label == UNDETERMINED
+    assert real.main.label == "vane"
+    assert untold.main.label != UNDETERMINED
+
+
 def test_a_batch_with_several_revisions_of_a_call_judges_only_the_newest(classifier: Classifier) -> None:
     """In whatever order they come; other calls are not touched."""
     turns = spoken(("agent", "Hello."), ("caller", "My daughter has been missing since yesterday, we can't find her."))

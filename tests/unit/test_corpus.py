@@ -45,7 +45,7 @@ def of_callers(corpus: Corpus) -> list[str]:
 
 
 def of_counsellors(corpus: Corpus) -> list[str]:
-    groups = (*corpus.shows.values(), *corpus.lacks.values(), *corpus.actions.values())
+    groups = (*corpus.shows.values(), *corpus.lacks.values(), *corpus.actions.values(), *corpus.urgency.values())
     return [text for group in groups for text in group]
 
 
@@ -65,10 +65,12 @@ def test_every_sub_category_has_at_least_twelve_sentences(corpus: Corpus) -> Non
 
 
 def test_every_priority_and_intervention_is_of_the_taxonomy_and_covered(corpus: Corpus) -> None:
-    """By callers' examples, and each intervention by counsellors' announcements too."""
+    """By callers' examples, and by what counsellors announce and how they hurry."""
     assert {example.priority for example in corpus.examples} == set(TAXONOMY["priorities"])
     assert {example.intervention for example in corpus.examples} == set(TAXONOMY["interventions"])
     assert set(corpus.actions) - {"neutral"} == set(TAXONOMY["interventions"])
+    assert set(corpus.urgency) == set(TAXONOMY["priorities"])
+    assert min(len(texts) for texts in (*corpus.actions.values(), *corpus.urgency.values())) >= 20
 
 
 def test_every_criterion_of_meaning_has_fifteen_good_and_fifteen_poor_sentences(corpus: Corpus) -> None:
