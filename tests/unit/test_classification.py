@@ -300,8 +300,8 @@ def test_wrong_settings_are_refused(tmp_path: Path) -> None:
 
 def test_groups_of_a_process_share_one_encoder(classifier: Classifier) -> None:
     """Loaded once per model and device."""
-    assert load(settings()).encoder is classifier.encoder
-    assert encoder(replace(settings(), group="qa")) is classifier.encoder
+    assert load(settings()).judge.encoder is classifier.judge.encoder
+    assert encoder(replace(settings(), group="qa")) is classifier.judge.encoder
 
 
 def test_a_telephone_number_says_nothing_of_the_case(classifier: Classifier) -> None:
