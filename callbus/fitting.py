@@ -24,7 +24,7 @@ def fitting(work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], most
         except Exception as problem:
             if not is_out_of_memory(problem) or len(batch) == 1:
                 raise
-            room.ran_out_at(len(batch))
+            room.limit(len(batch) // 2, len(batch))
             continue
         if len(done) != len(batch):
             raise TypeError(f"the engine gave {len(done)} results for {len(batch)} inputs")

@@ -40,12 +40,16 @@ class Room:
         """There was memory for so many."""
         self._fitted = max(self._fitted, size)
 
+    def limit(self, most: int, too_many: int) -> None:
+        """No more than so many from now on."""
+        self.most = max(1, most)
+        log.warning("out_of_memory", batch=too_many, batch_from_now_on=self.most)
+
     def settle(self) -> None:
         """Remember the size that fits; not where one that is too large by itself was among them: that says nothing of
         the others."""
         if self._too_many and not self._alone:
-            self.most = max(1, self._fitted)
-            log.warning("out_of_memory", batch=self._too_many, batch_from_now_on=self.most)
+            self.limit(self._fitted, self._too_many)
         self._too_many, self._fitted, self._alone = 0, 0, False
 
 

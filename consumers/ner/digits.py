@@ -65,6 +65,10 @@ class Run:
         return "".join(piece.digits for piece in self.pieces if piece.kind not in ("soft", "plus", "letter"))
 
     @property
+    def letters(self) -> int:
+        return sum(len(piece.digits) for piece in self.pieces if piece.kind == "letter")
+
+    @property
     def spoken(self) -> bool:
         """Digit after digit, as nobody says a quantity."""
         return all(piece.kind in ("word", "repeat", "filler", "plus", "letter") for piece in self.pieces)
@@ -80,15 +84,22 @@ def _piece(word: str, start: int, end: int) -> Piece | None:
 
 
 def _spelt(match: re.Match[str], before: Piece | None, text: str) -> Piece | None:
-    """An "a" or "i" that is a letter of a number: beside another letter or a slash, or between two digits."""
+    """An "a" or "i" that is a letter of a number: beside another letter or a slash, between two digits, or the first of
+    some letters."""
     if match.group().lower() not in _WORDS_TOO:
         return None
     after = PIECE.search(text, match.end())
     near = after.group().lower() if after and _GAP.fullmatch(text, match.end(), after.start()) else ""
+    third = PIECE.search(text, after.end()) if after else None
+    more = third.group().lower() if after and third and _GAP.fullmatch(text, after.end(), third.start()) else ""
     stroke = before is not None and text[before.start : before.end].lower() in _STROKES
     beside = before is not None and before.kind == "letter" and len(before.digits) == 1
     between = before is not None and before.kind in ("word", "literal", "letter", "repeat") and _is_digit(near)
-    begins = before is None and near in _LETTERS and bool(_NUMBER_IS.search(text, 0, match.start()))
+    begins = (
+        before is None
+        and near in _LETTERS
+        and (more in _LETTERS or _is_digit(more) or bool(_NUMBER_IS.search(text, 0, match.start())))
+    )
     if not (stroke or beside or between or begins):
         return None
     return Piece(*match.span(), match.group().upper(), "letter")

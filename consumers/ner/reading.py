@@ -22,6 +22,8 @@ _UNITS = frozenset((
 ))
 # fmt: on
 _AMOUNT = 3  # words: "two hundred thousand"
+_HALF_A_NUMBER = 3  # digits: beside another such run, 116 may be the beginning of somebody's number
+_PLATE_LETTERS, _PLATE_DIGITS = 2, 2  # fewer are no plate
 SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
 _SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
 # Before a piece of a number: "it ends on four seven"; and, once one was begun, "no, four seven", "then eight".
@@ -72,7 +74,11 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     plain = "".join(_plain(char) for char in text)
     dates = [match.span() for match in _DATE.finditer(plain)]
     runs: list[Run] = []
-    for run in runs_of(plain, dates):
+    said = list(runs_of(plain, dates))
+    beside = any(len(run.digits) >= _HALF_A_NUMBER and run.digits not in SHORT_CODES for run in said)
+    for run in said:
+        if run.digits in SHORT_CODES and not dictating and not beside:
+            continue
         if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
             runs.append(run)
     out: list[str] = []
@@ -117,9 +123,11 @@ def _plain(char: str) -> str:
 
 def _is_number(run: Run, text: str, dictating: bool, *, begun: bool) -> bool:
     """`begun`: a number was asked for, or a piece of one was said before in this utterance."""
-    if _is_quantity(run, text, begun) or (not dictating and run.digits in SHORT_CODES):
+    if _is_quantity(run, text, begun):
         return False
     said, first = len(run.digits), run.pieces[0]
+    if run.letters >= _PLATE_LETTERS and said >= _PLATE_DIGITS:  # "a b k four four"
+        return True
     if said >= 5 or (said >= 3 and (run.spoken or first.kind == "plus")):
         return True
     if said >= 3 and first.kind == "literal" and run.digits.startswith("0"):

@@ -37,6 +37,8 @@ def spoken(text: str, *, dictating: bool = False) -> list[tuple[str, str]]:
         ("My passport is A 1234567.", "A 1234567", "A 1234567"),
         ("NRC 123456/10/1, please", "123456/10/1", "123456/10/1"),
         ("one one three", "113", "one one three"),
+        ("k c a nine one wait", "KCA91", "k c a nine one"),
+        ("a h four nine", "AH49", "a h four nine"),
     ],
 )
 def test_a_spoken_number_is_read_as_digits(text: str, digits: str, words: str | None) -> None:
@@ -175,3 +177,18 @@ def test_whatever_is_said_keeps_its_place(text: str) -> None:
     assert list(reading.starts) == sorted(reading.starts)
     for run in re.finditer(r"[0-9]{5,}", reading.text):
         assert any(start <= run.start() and run.end() <= end for start, end in reading.numbers)
+
+
+def test_a_short_code_is_nobodys_number_until_more_is_said() -> None:
+    """116 is the helpline's; beside another run of digits it may be how somebody's number begins."""
+    assert spoken("ring one one six if he comes") == []
+    assert spoken("one one six, the ink is gone, then nine four two") == [
+        ("116", "one one six"),
+        ("942", "nine four two"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["I got a b in maths and two c", "vitamin b c, one a day", "a t shirt, two sizes up"])
+def test_letters_alone_are_no_plate(text: str) -> None:
+    """Two letters and two digits at least."""
+    assert spoken(text) == []

@@ -160,7 +160,7 @@ def test_a_sentence_that_was_cut_off_is_left_out() -> None:
 
 
 def call_text(summarizer: Summarizer, text: str = TEXT) -> CallText:
-    return CallText(text, summarizer.roles)
+    return CallText(text, summarizer.relations.mentions)
 
 
 @pytest.mark.parametrize(
