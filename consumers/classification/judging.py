@@ -18,6 +18,7 @@ _ALTERNATIVES = 3
 _EVIDENCE = 3  # turns at most
 _MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
 _NO_CASE = 0.8  # a case that is taken for none goes unheard, which is the worse mistake
+_CLEAR = 0.9  # so clearly told it is a case, whatever anybody calls it
 _REACHES = ("PHONE_NUMBER", "EMAIL", "ID_NUMBER")
 _REACHES_WORDS = 14  # a longer sentence with a number in it may well say more
 _EVIDENCE_SHARE = 0.5  # of the strongest turn's support
@@ -75,7 +76,8 @@ class Judge:
         case = self.heads.judge(
             self._view(caller), self._view(matter), self._stack(counsellor), self._view(told) if told else None
         )
-        if self._says_no_case(counsellor) > max(_NO_CASE, float(case.main.max())):
+        clear = float(case.main.max()) * max((one.content for one in caller), default=0.0)
+        if clear < _CLEAR and self._says_no_case(counsellor) > max(_NO_CASE, clear):
             return (unclear(),) * 4
 
         heads, support = self.heads, self._support(caller)

@@ -137,11 +137,13 @@ class Transcription:
         ear = self._ears.for_recording(turn.one.behind_s)
         event = next((event for event in turn.one.events if event is recording), None)
         try:
-            if not part_s and (event is None or may_wait(recording)):
+            waits = not part_s and not (event and self._pace.has_room())
+            if waits and (event is None or may_wait(recording)):
                 return put_off(turn, recording, turn.memory.reading)
             reading = turn.reading(recording)
             self._pace.opened(reading)
             if not part_s:
+                reading.copy.step()
                 return put_off(turn, recording, reading)
             listened, rest = reading.next_part(self._vad, part_s)
         except Reject as problem:

@@ -16,6 +16,10 @@ MOST_OPEN = 16
 """Recordings that are on their way at once: each holds a file, and a copy of its audio on the disk (230 MB for two
 hours of a telephone call). The others wait, and hold nothing."""
 
+MOST_BEGUN = 3
+"""Recordings that are opened and checked with one batch, as long as they are in hand: what is wrong with one is then
+said of its event. It takes up to 0.2 s each."""
+
 _PATIENCE = 10  # batches without live audio after which a recording is read in large parts again
 
 
@@ -25,9 +29,11 @@ class Pace:
     def __init__(self) -> None:
         self._without_live = _PATIENCE
         self._open: WeakSet[Copy] = WeakSet()
+        self._begun = 0  # with this batch
 
     def part_s(self, slices: Sequence[Slice]) -> int:
         """How much of a recording is read now. Its cuts do not depend on it, only how long live calls wait."""
+        self._begun = 0
         live = any(isinstance(event, AudioChunk) for one in slices for event in one.events)
         self._without_live = 0 if live else self._without_live + 1
         return PART_S if self._without_live > _PATIENCE else SMALL_PART_S
@@ -40,6 +46,11 @@ class Pace:
             return on_its_way
         return next(iter(reading), None)
 
+    def has_room(self) -> bool:
+        """Whether one more may be opened with this batch, though it is not its turn."""
+        return self._begun < MOST_BEGUN and len(self._open) < MOST_OPEN
+
     def opened(self, reading: Reading) -> None:
         """This one is on its way now; it is counted for as long as somebody has it."""
+        self._begun += reading.copy not in self._open
         self._open.add(reading.copy)
