@@ -14,7 +14,7 @@ from callbus.consumer import CallResult, CallSlice
 from callbus.errors import Reject, Retry
 from consumers.transcription import Transcription, copy
 from consumers.transcription.hearings import Slice
-from consumers.transcription.pace import MOST_OPEN, SMALL_PART_S
+from consumers.transcription.pace import MOST_BEGUN, MOST_OPEN, SMALL_PART_S
 from schemas.records import AudioChunk, Recording, Utterance
 from tests.partials import Counting
 from tests.replays import LoudnessVad, bursts, by_id
@@ -109,6 +109,18 @@ def test_few_files_are_open(tape: Recording) -> None:
     for _ in goes_on(transcription, results):
         most = max(most, open_files() - before)
     assert most == MOST_OPEN
+
+
+def test_what_is_wrong_with_one_of_a_few_is_said_of_its_event(tape: Recording) -> None:
+    """It is not this one's turn, but it is in hand: later no dead letter could say why it is not heard."""
+    tapes = crowd(tape, MOST_BEGUN)
+    wrong = list(tapes)[-1]
+    tapes[wrong] = replace(tapes[wrong], sha256="0" * 64)
+    results = begun(consumer(), tapes, {})
+    assert {name: len(result.rejected) for name, result in results.items()} == {n: int(n == wrong) for n in tapes}
+    [(event, reason)] = results[wrong].rejected
+    assert event is tapes[wrong]
+    assert "sha256" in str(reason)
 
 
 def test_a_thousand_are_no_fault(tape: Recording) -> None:
