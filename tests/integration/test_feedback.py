@@ -114,7 +114,7 @@ def _train(folder: Path, heads: Path) -> None:
     corpus = read_corpus(ROOT / "domain" / "corpus", folder)
     callers = replace(corpus, small_talk=(), shows={}, lacks={}, actions={})
     data = training.embed(callers, encoder)
-    case = training.case_heads(data, np.arange(len(data.joined)), training.Calibration())
+    case = training.case_heads(data, np.arange(len(data.joined)))
     known = trained.load(ROOT / "domain" / "heads")
     both = {"heads": {**known.heads, **case.heads}, "tables": {**known.tables, **case.tables}}
     trained.save(replace(known, **both, corpus_digest=corpus.digest), heads)

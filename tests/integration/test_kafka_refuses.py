@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from callbus import process
 from callbus.errors import BrokerError, Refused
 from callbus.kafka import Connection
+from callbus.prerequisites import kafka_is_ready
 from callbus.publisher import Publisher
 from callbus.reach import reach
 from callbus.refusals import needs
@@ -68,7 +68,7 @@ async def work(connection: Connection) -> None:
 
 async def look(connection: Connection) -> None:
     """What `callbus run` does before all else."""
-    await process._kafka_is_ready([TRANSLATION], {}, connection, WITHIN_S)
+    await kafka_is_ready([TRANSLATION], {}, connection, WITHIN_S)
 
 
 def allow(connection: Connection, granted: str) -> str:
@@ -127,7 +127,7 @@ async def test_before_the_start_all_is_named_at_once(kafka: SecuredBroker) -> No
     insights = TOPOLOGY.group("insights")
     kafka.grant((TOPIC, topic, operation) for topic in needs(insights) for operation in (READ, WRITE))
     with pytest.raises(Refused, match="Kafka does not let user worker be in group insights; allow it: "):
-        await process._kafka_is_ready([insights], {}, kafka.guarded(), WITHIN_S)
+        await kafka_is_ready([insights], {}, kafka.guarded(), WITHIN_S)
 
 
 async def test_nothing_is_lost_of_what_came_meanwhile(kafka: SecuredBroker) -> None:
