@@ -27,8 +27,8 @@ class Task:
 
     @property
     def whole_calls(self) -> bool:
-        """Whether the stage remembers: then it needs every event of a call from its beginning."""
-        return self.group.state is not None
+        """Whether the stage needs every event of a call from its beginning: it can't judge one by itself (`handle`)."""
+        return not hasattr(self.consumer, "handle")
 
     @property
     def look_back_ms(self) -> int:

@@ -174,7 +174,7 @@ class _Run:
             by_call.setdefault(one.record.call_id, []).append(one.record)
         began_s = time.monotonic()
         group, consumer = self.task.group, self.task.consumer
-        if group.state is None:
+        if not self.task.whole_calls:
             fed = await asyncio.to_thread(feeding.handle, group, cast(Stateless, consumer), by_call, _not_told)
         else:
             stateful = cast(Stateful, consumer)
