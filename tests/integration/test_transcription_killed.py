@@ -81,7 +81,8 @@ def _unthinned(folder: Path) -> Path:
     """The topology, but for partials that are told however far the group is behind: after a kill it always is."""
     given, told = TOPOLOGY.path.read_text(), folder / "topology.yaml"
     assert "behind: 1s" in given
-    told.write_text(given.replace("behind: 1s", "behind: 1h"))
+    assert "behind: 30s" in given
+    told.write_text(given.replace("behind: 1s", "behind: 1h").replace("behind: 30s", "behind: 1h"))
     return told
 
 
