@@ -90,7 +90,7 @@ class EmbeddedBroker:
             raise BrokerError(
                 f"port {self.port} on 127.0.0.1 is in use by another program. Stop it or choose another port."
             )
-        properties = server_properties(self._node, port=self.port, controller_port=free_port())
+        properties = server_properties(self._node, port=self.port, controller_port=free_port(besides=self.port))
         prepare(self.data_dir, jars, self._node, properties)
         with self.log_file.open("ab") as log:
             self._log_start_bytes = log.tell()

@@ -18,10 +18,10 @@ _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
 
-def free_port() -> int:
-    """A port nobody listens on now."""
+def free_port(besides: int = 0) -> int:
+    """A port nobody listens on now, and not the one that somebody is about to."""
     for port in random.sample(PORTS, len(PORTS)):
-        if not is_taken(port):
+        if port != besides and not is_taken(port):
             return port
     raise BrokerError(f"no free port between {PORTS.start} and {PORTS.stop} on 127.0.0.1; close something")
 
