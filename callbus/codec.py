@@ -67,7 +67,7 @@ class Codec:
             if writer is store.parsed(name):
                 return wire.reader(name, kind)(value, body)
             plain = fastavro.schemaless_reader(io.BytesIO(value[body:]), writer, store.parsed(name))
-            return convert.from_plain(kind)(plain)
+            return convert.from_plain(kind, plain)
         except Exception as problem:  # on garbage, almost anything
             raise CodecError(f"{topic}: not a readable {name}: {type(problem).__name__}: {problem}") from problem
 

@@ -111,8 +111,7 @@ def hidden(text: str) -> str:
 def plain(record: Any, *, clear: bool) -> dict[str, Any]:
     """The event as data for JSON. Bytes become their number, and with `clear` base64 (RFC 4648 § 4) as well."""
     shown = record if clear else masked(record)
-    kind: Any = type(record)
-    return {name: _value(value, clear) for name, value in convert.to_plain(kind)(shown).items()}
+    return {name: _value(value, clear) for name, value in convert.to_plain(shown).items()}
 
 
 def _value(value: Any, clear: bool) -> Any:

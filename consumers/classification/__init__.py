@@ -66,7 +66,6 @@ class Classifier:
     """Stateful: documents and the judgement before in, a classification for the newest revision of each call out."""
 
     judge: Judge
-    heads: CaseHeads
     model: Model
     options: Options
     checkpoint: "CaseCheckpoint | None" = None  # judges instead of the heads, where the group has one
@@ -104,7 +103,7 @@ class Classifier:
                 unclear(self.options.unclear_intervention),
             )
         return Classification(
-            **of_document(document, STAGE, self.model, self.heads.heads.version),
+            **of_document(document, STAGE, self.model, self.judge.heads.heads.version),
             changes=document.changes,
             main=main,
             sub=sub,
@@ -159,7 +158,7 @@ def load(settings: Settings) -> Classifier:
 
         checkpoint = CaseCheckpoint(judging, settings.device, heads)
     judge = Judge(shared, heads, options.fewest_words, options.no_case)
-    return Classifier(judge, heads, signed(settings.model, judging), options, checkpoint)
+    return Classifier(judge, signed(settings.model, judging), options, checkpoint)
 
 
 def _compare(heads: CaseHeads, taxonomy: Path, folder: Path) -> None:

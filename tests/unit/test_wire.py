@@ -64,7 +64,7 @@ def written(name: str, plain: Any) -> bytes:
 def test_every_record_has_fastavros_bytes(name: str, data: st.DataObject) -> None:
     """Numbers of every length, empty and long texts, nulls, nested records: the same bytes, and back."""
     plain = data.draw(values(store.parsed(name), {}))
-    record = convert.from_plain(KINDS[name])(plain)
+    record = convert.from_plain(KINDS[name], plain)
     value = written(name, plain)
     assert wire.writer(name, KINDS[name])(record) == value
     assert wire.reader(name, KINDS[name])(b"frame" + value, 5) == record
@@ -81,7 +81,7 @@ def test_what_is_damaged_is_refused_or_what_fastavro_reads(name: str, data: st.D
         record = wire.reader(name, KINDS[name])(bytes(value), 0)
     except (ValueError, IndexError, struct.error):
         return
-    theirs = convert.from_plain(KINDS[name])(fastavro.schemaless_reader(io.BytesIO(value), store.parsed(name), None))
+    theirs = convert.from_plain(KINDS[name], fastavro.schemaless_reader(io.BytesIO(value), store.parsed(name), None))
     assert repr(record) == repr(theirs)  # a damaged number may be no number, which equals nothing
 
 
