@@ -67,6 +67,10 @@ class TooManyDeadLetters(CallbusError):
     exit_code = 10
 
 
+class StillRunning(CallbusError):
+    """A group has members, and what was asked can be done only while it has none."""
+
+
 class Reject(CallbusError):
     """A consumer's word for: this input can never work. It becomes a dead letter, and the call says so."""
 

@@ -30,9 +30,9 @@ Needs = Mapping[str, Sequence[str]]  # by topic, the operations that we need the
 
 def needs(group: Group) -> dict[str, tuple[str, ...]]:
     """What a group must be allowed to do with its topics."""
-    kept = {topic.name for topic in derived_topics(group, 1)} - {group.dead_letters}  # its retry log and its changelog
+    kept = {topic.name for topic in derived_topics(group, 1)}  # its retry log, dead letters and changelog
     read = {*group.inputs, *kept}
-    written = {*group.outputs, *kept, group.dead_letters, CALL_EVENTS}
+    written = {*group.outputs, *kept, CALL_EVENTS}
     return {
         topic: tuple(name for name, topics in (("Read", read), ("Write", written)) if topic in topics)
         for topic in sorted(read | written)

@@ -1,5 +1,6 @@
 """`callbus dlq`: what groups gave up: to see it, to send it back into its group, or to let it be."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -11,12 +12,13 @@ from callbus.kafka import DEFAULT_BROKERS
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="What groups gave up: see it, send it back, or drop it.",
+    help="What groups gave up: see it, send it back, or drop it; and let a group go on that gave up too much.",
     epilog=options.examples(
         "callbus dlq list --since 2h",
         "callbus dlq show 5d1c92ab",
         "callbus dlq replay --group translation --error Reject",
         "callbus dlq drop 5d1c92ab",
+        "callbus dlq resume translation",
     ),
 )
 
@@ -202,3 +204,24 @@ def drop(
     selection = dlq_work.selection(letters, error, call, topic, since, until)
     desk = dlq_work.Desk.of(graph, brokers, registry)
     desk.settle("dropped", group, selection, every=all_, yes=yes, dry_run=dry_run, at_once=at_once, as_json=json)
+
+
+@app.command(epilog=options.examples("callbus dlq resume translation"))
+def resume(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Which one stopped.", show_default=False)],
+    brokers: options.Brokers = DEFAULT_BROKERS,
+    topology: options.TopologyFile = None,
+) -> None:
+    """Let a group start again that stopped because it gave up too much.
+
+    Until then it ends with status 10 whenever it is started, so that no restart empties a topic into the bin.
+    Its processes begin with their next start; what it had not committed comes again.
+    """
+    quiet()
+    its = options.load_topology(topology).group(group)
+    from callbus.cli import dlq_resume
+
+    reason = asyncio.run(dlq_resume.resume(options.connection(brokers), its))
+    print(f"{group} may start again" if reason else f"{group} has not stopped itself: nothing is to be done")
+    if reason:
+        say(f"it had stopped: {reason}")

@@ -51,6 +51,7 @@ def groups(
 
     Told by Kafka alone; counts are exact while they are small.
 
+    state    of its members; `stopped`: it gave up too much, see `callbus dlq resume`
     lanes    which member reads which; one that nobody reads stands out
     lag      events not yet committed, on all inputs and on the retry topic
     lag s    the age of the oldest of them
@@ -157,6 +158,7 @@ def _plain(reading: "GroupReading", rates: "Rates | None") -> dict[str, Any]:
     return {
         "group": reading.group,
         "state": reading.membership.state,
+        "stopped": reading.stopped or None,
         "members": [
             {"name": member.name, "host": member.host, "static": member.static, "lanes": member.lanes}
             for member in reading.membership.members

@@ -47,8 +47,7 @@ def _table(readings: Mapping[str, GroupReading], rates: Mapping[str, Rates], roo
         drawn.add_column(number, justify="right", no_wrap=True)
     for name, reading in readings.items():
         lanes = "\n".join(_lanes(reading, room)) if room > 0 else ""
-        state = _STATES[reading.membership.state]
-        drawn.add_row(escape(name), state, lanes, *_numbers(reading, rates.get(name)))
+        drawn.add_row(escape(name), _state(reading), lanes, *_numbers(reading, rates.get(name)))
     return drawn
 
 
@@ -71,6 +70,10 @@ def ranges(lanes: Sequence[int]) -> str:
 def seconds(number: float) -> str:
     """Few digits: 0, 0.4, 12, 1,205."""
     return "0" if number == 0 else f"{number:.1f}" if number < 10 else f"{number:,.0f}"
+
+
+def _state(reading: GroupReading) -> str:
+    return "[bold red]stopped[/]" if reading.stopped else _STATES[reading.membership.state]
 
 
 def _numbers(reading: GroupReading, rates: Rates | None) -> Iterator[str]:
@@ -109,7 +112,7 @@ def _owners(reading: GroupReading) -> Iterator[str]:
 
 def _few_lines(reading: GroupReading, rates: Rates | None, width: int) -> Iterator[str]:
     lag, lag_s, done, waiting, dead = _numbers(reading, rates)
-    yield f"[bold]{escape(reading.group)}[/] {_STATES[reading.membership.state]}"
+    yield f"[bold]{escape(reading.group)}[/] {_state(reading)}"
     yield from (f"  {line}" for line in _lanes(reading, width - 2))
     yield f"  lag {lag}, {lag_s} s; {done}/s; {waiting} waiting, {dead} dead"
 

@@ -105,8 +105,11 @@ class Cluster:
                     found[TopicPartition(topic, lane)] = offset
         return found
 
-    async def group(self, group: str, places: Iterable[TopicPartition]) -> tuple[Any, dict[TopicPartition, int | None]]:
-        """The group's entry in a DescribeGroups v4 response, and what it has committed on each of `places`."""
+    async def group(
+        self, group: str, places: Iterable[TopicPartition]
+    ) -> tuple[Any, dict[TopicPartition, int | None], dict[TopicPartition, str]]:
+        """The group's entry in a DescribeGroups v4 response, and what it has committed on each of `places`: offsets,
+        and the notes beside them."""
         coordinator = await self._admin.find_coordinator(group)
         described, fetched = await asyncio.gather(
             self._admin._send_request(DescribeGroupsRequest([group]), coordinator),
@@ -116,11 +119,13 @@ class Cluster:
         _raise_for(entry[0], f"group {group}")
         _raise_for(fetched.error_code, f"group {group}")
         committed: dict[TopicPartition, int | None] = {}
+        notes: dict[TopicPartition, str] = {}
         for topic, lanes, _ in fetched.topics:
-            for lane, offset, _, _, code, _ in lanes:
+            for lane, offset, _, note, code, _ in lanes:
                 _raise_for(code, f"group {group}, {topic} lane {lane}")
                 committed[TopicPartition(topic, lane)] = offset if offset >= 0 else None
-        return entry, committed
+                notes[TopicPartition(topic, lane)] = note or ""
+        return entry, committed, notes
 
     async def read(
         self, leaders: Leaders, stretches: Mapping[TopicPartition, tuple[int, int]], effort: Effort

@@ -36,6 +36,7 @@ from callbus.groups.reckoning import (
 from callbus.kafka import Connection
 from callbus.refusals import Needs, refusal
 from callbus.topology import Group, Topology
+from callbus.worker import breaker
 
 _WITHIN_S = 10.0
 _AGAIN_S = 0.05
@@ -90,7 +91,7 @@ class GroupReader:
         async def read() -> dict[str, tuple[LaneLag, ...]]:
             log = await self._log({topic for group in groups for topic in _read_topics(group)})
             found = await asyncio.gather(*(self._group_lags(group, log) for group in groups))
-            return {group.name: lags for group, (_, lags) in zip(groups, found, strict=True)}
+            return {group.name: lags for group, (_, lags, _) in zip(groups, found, strict=True)}
 
         return await self._patiently(read)
 
@@ -114,7 +115,7 @@ class GroupReader:
         return await self._patiently(read)
 
     async def _reading(self, group: Group, log: _Log, before: GroupReading | None) -> GroupReading:
-        (described, lags), counted = await asyncio.gather(
+        (described, lags, stopped), counted = await asyncio.gather(
             self._group_lags(group, log), self._letters(group, log, before)
         )
         at_s = time.monotonic()
@@ -130,6 +131,7 @@ class GroupReader:
             at_s=at_s,
             lanes=1 + max((tp.partition for tp in log.of(group.inputs)), default=-1),
             membership=membership(described, group.inputs),
+            stopped=stopped,
             lags=lags,
             waiting=sum(lag.events for lag in lags if lag.topic == group.retries),
             letters=counted,
@@ -137,9 +139,10 @@ class GroupReader:
             given_up=given_up,
         )
 
-    async def _group_lags(self, group: Group, log: _Log) -> tuple[Any, tuple[LaneLag, ...]]:
-        places = log.of(_read_topics(group))
-        described, committed = await self._cluster.group(group.name, places)
+    async def _group_lags(self, group: Group, log: _Log) -> tuple[Any, tuple[LaneLag, ...], str]:
+        """What Kafka says of its members, its lags, and why it stopped itself, if it did."""
+        places, note = log.of(_read_topics(group)), breaker.place(group)
+        described, committed, notes = await self._cluster.group(group.name, [*places, note])
         begins = {tp: next_offset(committed.get(tp), log.starts[tp]) for tp in places}
         in_retries = {tp: begin for tp, begin in begins.items() if tp.topic == group.retries}
         in_inputs = {tp: begin for tp, begin in begins.items() if tp.topic in group.inputs}
@@ -154,7 +157,7 @@ class GroupReader:
                 return retry_lag(tp, committed.get(tp), waiting[tp], now)
             return input_lag(tp, committed.get(tp), unread[tp], now)
 
-        return described, tuple(lag(tp) for tp in places)
+        return described, tuple(lag(tp) for tp in places), notes[note]
 
     async def _letters(self, group: Group, log: _Log, before: GroupReading | None) -> dict[TopicPartition, Letters]:
         known = before.letters if before is not None else {}

@@ -80,6 +80,7 @@ class GroupReading:
     letters: Mapping[TopicPartition, Letters]
     done: int = 0  # events that the group finished with, and
     given_up: int = 0  # dead letters that it wrote, since the first of a row of readings
+    stopped: str = ""  # why it stopped itself and will not start (worker/breaker.py)
 
     @property
     def events(self) -> int:

@@ -37,6 +37,8 @@ from callbus.worker.kip447_verdicts import (
 )
 from callbus.worker.records import OutRecord
 
+_PASSING = {ErrorCode.NONE, ErrorCode.UNSTABLE_OFFSET_COMMIT, ErrorCode.COORDINATOR_LOAD_IN_PROGRESS}
+
 __all__ = [
     "BatchProducer",
     "FencedInstanceIdError",
@@ -45,6 +47,7 @@ __all__ = [
     "ProducerFinished",
     "TransactionalIdFenced",
     "TransactionalProducer",
+    "fetch_note",
     "fetch_offsets",
 ]
 
@@ -169,6 +172,28 @@ async def fetch_offsets(
     """
     if not partitions:
         return {}, set()
+    response = await _ask_offsets(consumer, partitions, require_stable)
+    stable: dict[TopicPartition, int | None] = {}
+    pending: set[TopicPartition] = set()
+    for topic, found, _ in response.topics:
+        for index, offset, _, _, code, _ in found:
+            if code:
+                pending.add(TopicPartition(topic, index))
+            else:
+                stable[TopicPartition(topic, index)] = offset if offset >= 0 else None
+    return stable, pending
+
+
+async def fetch_note(consumer: AIOKafkaConsumer, place: TopicPartition) -> str:
+    """What the group has committed beside its offset of `place`, the offset's metadata; empty where there is nothing.
+
+    Waits and raises as `fetch_offsets` does.
+    """
+    response = await _ask_offsets(consumer, [place], require_stable=False)
+    return "".join(note or "" for _, found, _ in response.topics for _, _, _, note, _, _ in found)
+
+
+async def _ask_offsets(consumer: AIOKafkaConsumer, partitions: Collection[TopicPartition], require_stable: bool) -> Any:
     coordinator = consumer._coordinator
     request = OffsetFetchRequest(coordinator.group_id, partitions, require_stable=require_stable)
     while True:
@@ -182,20 +207,8 @@ async def fetch_offsets(
             codes = {response.error_code} | {code for _, found, _ in response.topics for *_, code, _ in found}
             if codes & COORDINATOR_MOVED:
                 coordinator.coordinator_dead()
+            elif unexpected := codes - _PASSING:
+                raise for_code(min(unexpected))(f"OffsetFetch: {', '.join(map(code_name, sorted(unexpected)))}")
             elif ErrorCode.COORDINATOR_LOAD_IN_PROGRESS not in codes:
-                return _read_offsets(response, codes)
+                return response
         await asyncio.sleep(coordinator._retry_backoff_ms / 1000)
-
-
-def _read_offsets(response: Any, codes: set[int]) -> tuple[dict[TopicPartition, int | None], set[TopicPartition]]:
-    if unexpected := codes - {ErrorCode.NONE, ErrorCode.UNSTABLE_OFFSET_COMMIT}:
-        raise for_code(min(unexpected))(f"OffsetFetch: {', '.join(map(code_name, sorted(unexpected)))}")
-    stable: dict[TopicPartition, int | None] = {}
-    pending: set[TopicPartition] = set()
-    for topic, found, _ in response.topics:
-        for index, offset, _, _, code, _ in found:
-            if code:
-                pending.add(TopicPartition(topic, index))
-            else:
-                stable[TopicPartition(topic, index)] = offset if offset >= 0 else None
-    return stable, pending

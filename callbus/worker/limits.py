@@ -58,5 +58,6 @@ class DeadLetterLimit:
     def _stop(self, how_many: str) -> None:
         raise TooManyDeadLetters(
             f"group {self._name} stopped: it would put aside {how_many} in `dead_letters_limit`. The last batch is not "
-            f"committed. See why with `callbus dlq list --group {self._name}`, mend that, and start the group again"
+            f"committed. See why with `callbus dlq list --group {self._name}`, mend that, and let it start again with "
+            f"`callbus dlq resume {self._name}`"
         )

@@ -21,11 +21,11 @@ from aiokafka.errors import KafkaError
 from callbus import clock
 from callbus.codec import Codec
 from callbus.consumer import Stateful, Stateless
-from callbus.errors import BrokerError, Fenced
+from callbus.errors import BrokerError, Fenced, TooManyDeadLetters
 from callbus.kafka import Connection
 from callbus.observe.meter import GroupMeter
 from callbus.topology import Group, Topology
-from callbus.worker import clients, ending, hand, kip345
+from callbus.worker import breaker, clients, ending, hand, kip345
 from callbus.worker.commits import Commits, Result
 from callbus.worker.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from callbus.worker.intake import Intake
@@ -104,12 +104,16 @@ class Worker:
         self._meter.state("joining")
         leaving: GroupMetadata | None = None
         try:
-            self._consumer.subscribe([*self.group.inputs, self.group.retries], listener=self._ownership)
             for client in self._clients:
                 await client.start()
+            await breaker.check(self._consumer, self.group)
+            self._consumer.subscribe([*self.group.inputs, self.group.retries], listener=self._ownership)
             await self._until_stopped()
             leaving = self._ownership.member
         except Fenced:
+            raise
+        except TooManyDeadLetters:
+            leaving = self._ownership.member  # so that the others come by the note at once
             raise
         except (KafkaError, BrokerError) as problem:
             raise await ending.reason(problem, self.group, self._connection) from problem
@@ -159,10 +163,19 @@ class Worker:
             finally:
                 self._working, self._in_hand = False, ()
             if epoch == self._commits.epoch:
-                self._limit.count(len(finished.inputs), finished.counts["rejected"], time.monotonic())
+                await self._count(finished)
                 self._commits.add(Result(member, finished, began_ns, time.time_ns(), self._send(finished)))
             self._commits.wake()
             self._note_idle()
+
+    async def _count(self, finished: Finished) -> None:
+        try:
+            self._limit.count(len(finished.inputs), finished.counts["rejected"], time.monotonic())
+        except TooManyDeadLetters as problem:
+            self._commits.drop()
+            self._note_idle()  # a rebalance need not wait for us
+            await breaker.trip(self._consumer, self.group, str(problem))
+            raise
 
     def _send(self, finished: Finished) -> "asyncio.Task[None] | None":
         """What no transaction holds up goes out at once."""
@@ -248,6 +261,7 @@ class Worker:
                 self._more.set()
 
     async def _restore(self, retries: Mapping[int, int]) -> dict[int, Restored]:
+        await breaker.check(self._consumer, self.group)
         restored, effort = await restore(self.group, self._codec, self._reader, retries)
         self._meter.restored(effort.lanes, effort.calls, effort.size_bytes, effort.seconds)
         self._more.set()

@@ -1,5 +1,6 @@
 """callbus.worker on a real broker: what waits for another attempt, what waits behind it, and what is given up."""
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -7,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from callbus import groups
 from callbus.consumer import Outcome, Reject, Retry
 from callbus.errors import TooManyDeadLetters
 from callbus.kafka import Connection
-from callbus.topology import Batch, Giving, Retrying
+from callbus.topology import Batch, Giving, Group, Retrying
 from callbus.worker.worker import Worker
 from schemas.records import Utterance
 from tests.builders import utterance
-from tests.integration.working import CODEC, LIMITS, TOPOLOGY, Echo, kafka, publish, read, running
+from tests.cli import callbus
+from tests.integration.working import CODEC, LIMITS, TOPOLOGY, Echo, kafka, lane_of, publish, read, running
 
 __all__ = ["kafka"]
 
@@ -31,6 +34,19 @@ class Closed(Echo):
 
     def one(self, event: Utterance) -> Outcome:
         return Retry("closed") if self.closed and event.call_id == "held" else super().one(event)
+
+
+class Bad(Echo):
+    """Rejects all there is."""
+
+    def one(self, event: Utterance) -> Outcome:
+        return Reject("nothing is good enough")
+
+
+async def to_its_end(kafka: Connection, group: Group, consumer: Echo, member: str = "0") -> None:
+    """Run a worker until it ends by itself."""
+    with ThreadPoolExecutor(1) as thread:
+        await Worker(TOPOLOGY, group, consumer, CODEC, kafka, thread, member, LIMITS).run()
 
 
 def said(call_id: str, numbers: Sequence[int]) -> list[Utterance]:
@@ -79,23 +95,45 @@ async def test_after_the_last_attempt_it_is_a_dead_letter_and_its_call_goes_on(k
 
 
 async def test_a_bad_deploy_stops_before_it_has_emptied_the_topic(kafka: Connection) -> None:
-    """The group ends with the reason, the batch that was too much is not committed, and the mended one finds it all."""
-
-    class Bad(Echo):
-        def one(self, event: Utterance) -> Outcome:
-            return Reject("nothing is good enough")
-
+    """The group ends with the reason, the batch that was too much is not committed, no restart begins anything, and
+    once an operator has resumed it the mended one finds all the rest."""
     few = replace(TRANSLATION, dead_letters_limit=Giving(per_minute=10), batch=Batch(size=4))
     await publish(kafka, "transcripts", said("call", range(100)), lambda _: 0)
-    with ThreadPoolExecutor(1) as thread:
-        worker = Worker(TOPOLOGY, few, Bad(), CODEC, kafka, thread, "0", LIMITS)
-        with pytest.raises(TooManyDeadLetters, match=r"12 within a minute, where 10 are allowed.*dlq list"):
-            await worker.run()
+    with pytest.raises(TooManyDeadLetters, match=r"12 within a minute, where 10 are allowed.*dlq list"):
+        await to_its_end(kafka, few, Bad())
     letters = await read(kafka, "translation-dead-letters", 0)
     assert len(letters) <= 10
+    for _ in range(3):
+        with pytest.raises(TooManyDeadLetters, match=r"12 within a minute.*begins nothing"):
+            await to_its_end(kafka, few, Bad())
+    async with groups.reader(kafka, TOPOLOGY) as reader:
+        assert "12 within a minute" in (await reader.read(["translation"]))["translation"].stopped
+    assert len(await read(kafka, "translation-dead-letters", 0)) == len(letters)
+    resumed = await asyncio.to_thread(callbus, "dlq", "resume", "translation", "--brokers", kafka.brokers)
+    assert (resumed.exit_code, resumed.stdout) == (0, "translation may start again\n")
+    again = await asyncio.to_thread(callbus, "dlq", "resume", "translation", "--brokers", kafka.brokers)
+    assert "has not stopped itself" in again.stdout
     async with running(kafka, few, Echo()):
         found = await read(kafka, "translations", 100 - len(letters))
     assert of("call", found) == [f"{number}" for number in range(len(letters), 100)]
+
+
+async def test_the_whole_group_stops_when_one_of_it_does(kafka: Connection) -> None:
+    """Its lanes move to the others, who come by its note and begin nothing there."""
+    few = replace(TRANSLATION, dead_letters_limit=Giving(per_minute=10), batch=Batch(size=4))
+
+    async def talk(call: str) -> None:
+        await publish(kafka, "transcripts", [one for n in range(64) for one in said(f"{call}{n}", [n])], lane_of)
+
+    await talk("first")
+    other = asyncio.create_task(to_its_end(kafka, few, Echo(), "other"))
+    await read(kafka, "translations", 64)
+    bad = asyncio.create_task(to_its_end(kafka, few, Bad(), "bad"))
+    while not bad.done():  # until it has joined, the other has all lanes
+        await talk("more")
+    for each in (bad, other):
+        with pytest.raises(TooManyDeadLetters, match="translation stopped"):
+            await asyncio.wait_for(each, 30)
 
 
 async def test_a_flood_of_one_call_does_not_starve_the_others(kafka: Connection) -> None:

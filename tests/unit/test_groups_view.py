@@ -62,6 +62,13 @@ def test_who_reads_what(membership: Membership, said: str) -> None:
     assert said in row(membership)
 
 
+def test_a_group_that_stopped_itself() -> None:
+    """It says so, whatever became of its members."""
+    shown = drawn(table({"transcription": reading(Membership("empty"), stopped="too much")}, TOLD, 120), 120)
+    assert "stopped" in shown
+    assert "empty" not in shown
+
+
 @pytest.mark.parametrize("width", [30, 50, 76, 80, 100, 160])
 def test_nothing_is_lost_on_a_narrow_terminal(width: int) -> None:
     """Whatever the width: no line is longer, every name is whole, every number is there."""
@@ -113,6 +120,7 @@ def test_a_group_for_programs() -> None:
         {
             "group": "transcription",
             "state": "stable",
+            "stopped": None,
             "members": [
                 {"name": "gpu-0", "host": "10.0.0.1", "static": True, "lanes": [0, 1]},
                 {"name": "gpu-1", "host": "10.0.0.1", "static": True, "lanes": [2]},

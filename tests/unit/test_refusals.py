@@ -99,11 +99,11 @@ def test_what_may_pass_is_no_refusal(problem: KafkaError) -> None:
 
 
 def test_what_a_group_needs() -> None:
-    """Its inputs, outputs and dead letters, word to the call, and both ways its retry log and its changelog."""
+    """Its inputs and outputs, word to the call, and both ways its retry log, dead letters and changelog."""
     assert needs(GRAPH.group("translation")) == {
         "call-events": ("Write",),
         "transcripts": ("Read",),
-        "translation-dead-letters": ("Write",),
+        "translation-dead-letters": ("Read", "Write"),
         "translation-retry": ("Read", "Write"),
         "translations": ("Write",),
     }
