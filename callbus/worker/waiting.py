@@ -11,7 +11,7 @@ import heapq
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 
 from callbus.worker.records import Input
 from callbus.worker.retry_log import Attempt, Entry, Settled
@@ -104,7 +104,8 @@ class Waiting:
         """Up to `most` inputs whose turn has come, of each call up to so many, in order.
 
         They stay waiting until they are settled; give their calls back with `line_up` when the batch is done. `may`
-        says whether a call's first entry can be worked on at all by now.
+        says whether an entry can be worked on at all by now. What the lane, read again after a crash, has not come to
+        yet can't: it would be worked on once more when the lane comes to it, if its call's memory rests on it.
         """
         self._take_in()
         while most > 0 and self._due and self._due[0][0] <= now_ms:
@@ -112,14 +113,27 @@ class Waiting:
             queue = self._calls.get(key)
             if not queue or self._turn_of.get(key) != turn:
                 continue
-            first = self._entries[queue[0]].entry
-            if not may(first) or any(_before(entry, first.input) for entry in self._announced.get(key, {}).values()):
+            first_ones = (queue[n] for n in range(min(most, of_a_call, len(queue))))
+            ids = list(takewhile(self._free(key, may), first_ones))
+            if not ids:
                 self._push(now_ms + _LOOK_AGAIN_MS, key)
                 continue
-            ids = [queue[n] for n in range(min(most, of_a_call, len(queue)))]
             most -= len(ids)
             for entry_id in ids:
                 yield replace(self._entries[entry_id].entry.input, waiting_id=entry_id)
+
+    def _free(self, key: bytes, may: Callable[[Entry], bool]) -> Callable[[str], bool]:
+        """Whether the entry of this id may be worked on, and none of its call that comes before it is on its way."""
+        coming: dict[str, int] = {}
+        for entry in self._announced.get(key, {}).values():
+            coming[entry.input.topic] = min(entry.input.offset, coming.get(entry.input.topic, entry.input.offset))
+
+        def free(entry_id: str) -> bool:
+            entry = self._entries[entry_id].entry
+            topic, at = entry.input.topic, entry.input.offset
+            return may(entry) and all(its == topic and first > at for its, first in coming.items())
+
+        return free
 
     def first_places(self) -> dict[str, int]:
         """Per topic, where the first input stands that waits; those from the dead letters left out."""

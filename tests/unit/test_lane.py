@@ -3,6 +3,8 @@
 from callbus.worker.lane import Lane, in_turn
 from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input
+from callbus.worker.retry_log import Entry, id_of
+from callbus.worker.waiting import Waiting
 
 
 def message(offset: int, topic: str = "audio", lane: int = 0, size: int = 1) -> Input:
@@ -47,6 +49,20 @@ def test_a_replay_brings_a_call_only_what_it_has_not_done_with() -> None:
     assert lane.seen("done", "audio", 7)
     assert not lane.seen("done", "audio", 8)
     assert not lane.seen("another", "audio", 7)
+
+
+def test_what_waits_is_worked_on_once_the_lane_has_come_to_it_again() -> None:
+    """After a crash: earlier, and the lane, which its call's memory may hold back before it, would bring it again."""
+    waiting = Waiting()
+    waiting.restore([(n, Entry(id_of(message(offset)), message(offset))) for n, offset in enumerate((5, 9))], 2)
+    lane = Lane(0, {"audio": 4}, waiting=waiting, retries="retry", remembers=True)
+    lane.add(message(offset) for offset in range(4, 10))
+    assert lane.take_due(10, 10, 10_000) == []
+    lane.handled(lane.take("audio", 3))
+    assert [one.offset for one in lane.take_due(10, 10, 20_000)] == [5]
+    lane.waiting.line_up([b"call"])
+    lane.handled(lane.take("audio", 3))
+    assert [one.offset for one in lane.take_due(10, 10, 30_000)] == [5, 9]
 
 
 def test_a_done_call_is_forgotten_once_no_replay_can_bring_it_back() -> None:

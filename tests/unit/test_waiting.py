@@ -2,8 +2,10 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
+from itertools import takewhile
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -90,23 +92,31 @@ class Lines(RuleBasedStateMachine):
         most=st.sampled_from([0, 1, 3, 6, 6]),
         of_a_call=st.integers(1, 3),
         shut=st.sets(KEYS, max_size=1),
+        reached=st.sampled_from([15, 35, 10_000, 10_000]),
         worked_on=st.integers(0, 3),
         again=st.booleans(),
     )
-    def work(self, most: int, of_a_call: int, shut: Collection[bytes | None], worked_on: int, again: bool) -> None:
+    def work(
+        self, most: int, of_a_call: int, shut: Collection[bytes | None], reached: int, worked_on: int, again: bool
+    ) -> None:
         """Take a batch: of each call some are done, the next one asks for another attempt or not, the others stay."""
-        taken = list(self.waiting.take(most, of_a_call, self.now_ms, lambda entry: entry.input.key not in shut))
+
+        def open_(entry: Entry) -> bool:
+            return entry.input.key not in shut and (entry.replayed or entry.input.offset < reached)
+
+        taken = list(self.waiting.take(most, of_a_call, self.now_ms, open_))
         self._take_in()
         lots: dict[bytes, list[str]] = defaultdict(list)
         for message in taken:
             assert message == replace(self.entries[message.waiting_id].input, waiting_id=message.waiting_id)
             lots[message.key or b""].append(message.waiting_id)
-        may = {key for key, queue in self.queues.items() if queue and self._may(key) and (key or None) not in shut}
+        free = {key: list(takewhile(partial(self._free, open_), queue)) for key, queue in self.queues.items()}
+        may = {key for key, its in free.items() if its and self.due_ms[key] <= self.now_ms}
         must = {key for key in may if self.look_again_ms[key] <= self.now_ms}
         for key, lot in lots.items():
             assert key in may, "it can't be worked on yet"
-            assert lot == self.queues[key][: len(lot)]
-            assert len(lot) == min(of_a_call, len(self.queues[key])) or len(taken) == most
+            assert lot == free[key][: len(lot)]
+            assert len(lot) == min(of_a_call, len(free[key])) or len(taken) == most
         assert len(taken) == most or must <= lots.keys(), "somebody's turn was passed over"
         for key, queue in self.queues.items():
             if queue and key not in may and self.due_ms[key] <= self.now_ms:
@@ -238,13 +248,14 @@ class Lines(RuleBasedStateMachine):
     def _foreign(self) -> list[str]:
         return [i for i, e in self.entries.items() if self.places[i] >= self.read and e.replayed]
 
-    def _may(self, key: bytes) -> bool:
-        """Whether it is due, and none that comes before is on its way."""
-        first = self.entries[self.queues[key][0]].input
-        earlier = (self.entries[entry_id] for entry_id in self._announced())
-        return self.due_ms[key] <= self.now_ms and not any(
-            (e.input.key or b"") == key and (e.input.topic != first.topic or e.input.offset < first.offset)
-            for e in earlier
+    def _free(self, open_: Callable[[Entry], bool], entry_id: str) -> bool:
+        """Whether it may be worked on, and none of its call that comes before is on its way."""
+        entry = self.entries[entry_id]
+        coming = (self.entries[other] for other in self._announced())
+        return open_(entry) and not any(
+            e.input.key == entry.input.key
+            and (e.input.topic != entry.input.topic or e.input.offset < entry.input.offset)
+            for e in coming
         )
 
     def _settle(self, ids: Collection[str]) -> None:
