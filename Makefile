@@ -17,7 +17,8 @@ demo: $(READY)  ## See it work: sample calls become insights. ARGS="--speed 4 --
 	@$(BIN)/callbus demo $(ARGS)
 
 test: test-quick  ## Everything: style, types, layers, and all tests
-	$(BIN)/pytest -m "not ($(QUICK)) and not chaos" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not ($(QUICK)) and not alone and not chaos" $(SPREAD) $(ARGS)
+	$(BIN)/pytest -m "alone and not chaos" $(ARGS)
 
 chaos: $(READY)  ## Kill, freeze and replace real workers, break each guarantee on purpose, write docs/chaos.md (25 minutes)
 	$(BIN)/python -m tests.chaos --breaks --report docs/chaos.md $(ARGS)
@@ -56,7 +57,7 @@ clean:  ## Remove all that make and the tools made, .venv too
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find callbus consumers producers schemas tests -name __pycache__ -prune -exec rm -rf {} +
 
-# The quick tests run side by side. The others measure times, and fill the cores by themselves: one after the other.
+# Tests run side by side, whole files at a time, but for those that measure times.
 SPREAD := -n auto --maxprocesses 4 --dist loadfile
 # 3.11, whatever Python is here: uv would otherwise lock for this one and newer only.
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-header

@@ -10,7 +10,7 @@ from tests.chaos.run import Plan, Run
 from tests.chaos.schedule import schedule
 from tests.chaos.show import Show
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.alone]
 
 SEED = 11
 # Every process comes back under its own name, so that no transaction is left open until its timeout of a minute.

@@ -9,7 +9,7 @@ from tests.bench.bus.__main__ import measure
 from tests.bench.bus.contestants import BARE, EXACTLY_ONCE
 from tests.bench.bus.show import Show
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.alone]
 
 
 async def test_a_smoke_run_measures_and_writes_its_page(tmp_path: Path) -> None:

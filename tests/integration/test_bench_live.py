@@ -8,7 +8,7 @@ from tests.bench.bus.show import Show
 from tests.bench.live import page
 from tests.bench.live.__main__ import measure
 
-pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow, pytest.mark.alone]
 
 
 async def test_a_smoke_run_measures_and_writes_its_page(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from producers.player import Play, play
 from schemas.records import CallEvent, CallInsight, Recording
 from tests.builders import chunk
 
-pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(420)]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"

@@ -20,7 +20,7 @@ from tests.integration.applied import applied
 from tests.integration.working import CODEC, TOPOLOGY, running
 from tests.sounds import chunks, sample
 
-pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow, pytest.mark.alone]
 
 CALLS = 8
 APART_S = 1.5  # from the beginning of one call to the next

@@ -21,7 +21,7 @@ from tests.integration.applied import applied
 from tests.integration.working import CODEC, TOPOLOGY, running
 from tests.sounds import chunks, sample
 
-pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow, pytest.mark.alone]
 
 SECONDS = 15
 SPOKEN_S = 1.1  # 0.8 s of speech, the rest of a chunk, a window of the VAD

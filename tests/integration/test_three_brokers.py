@@ -22,7 +22,7 @@ from tests.integration.exchange import Exchange, everything, working
 from tests.integration.growing import Graph
 from tests.until import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.alone]
 
 LANES = 3
 GROUP, TRANSACTIONAL_ID = "count", "count-0"

@@ -32,6 +32,7 @@ call.Call.holding = property(lambda self: None)
 @pytest.mark.broker
 @pytest.mark.model
 @pytest.mark.slow
+@pytest.mark.alone
 def test_five_kills_change_nothing(tmp_path: Path) -> None:
     """Three live calls, five kills at random: every utterance comes once, and is what it would have been."""
     _nothing_changes(tmp_path, SEED, kills=5, speed=SPEED, longest_s=1.5)

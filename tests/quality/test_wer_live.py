@@ -22,6 +22,7 @@ AROUND_MS = 200  # of audio, left on both sides of an utterance
 @pytest.mark.broker
 @pytest.mark.model
 @pytest.mark.slow
+@pytest.mark.alone
 def test_live_is_as_good_as_cut_at_the_truth(record_property: Callable[[str, object], None]) -> None:
     """The same recogniser loses at most two words in a hundred to chunks, Kafka and cuts that know no truth."""
     run, recognizer = undisturbed(1), load(whisper())
