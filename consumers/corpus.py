@@ -59,13 +59,13 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
     Those need not have every file, nor a label or criterion of their own; `callbus feedback export` makes such folders.
     Raises `InputError` naming the file that is missing or is not in the form that its README tells.
     """
-    callers = sorted((folder / "callers").glob("*.yaml"))
+    callers = _callers(folder)
     if not callers:
-        raise InputError(f"no callers/*.yaml in {folder}: it is not an example corpus")
+        raise InputError(f"no callers/**/*.yaml in {folder}: it is not an example corpus")
     counsellors, background = folder / "counsellors.yaml", folder / "background.yaml"
     digest = hashlib.sha256()
     for path in (*callers, counsellors, background):
-        digest.update(path.name.encode() + b"\0" + _bytes(path) + b"\0")
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + _bytes(path) + b"\0")
     criteria, around = _parse(counsellors), _parse(background)
     try:
         corpus = Corpus(
@@ -85,14 +85,18 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
     return corpus
 
 
+def _callers(folder: Path) -> list[Path]:
+    return sorted((folder / "callers").rglob("*.yaml"))
+
+
 def _with(corpus: Corpus, folder: Path) -> Corpus:
     """The corpus with the examples of a further folder."""
-    paths = [*sorted((folder / "callers").glob("*.yaml")), *folder.glob("counsellors.yaml")]
+    paths = [*_callers(folder), *folder.glob("counsellors.yaml")]
     if not (paths or (folder / "provenance.yaml").exists()):
-        raise InputError(f"{folder}: no callers/*.yaml and no counsellors.yaml in it: it adds nothing to a corpus")
+        raise InputError(f"{folder}: no callers/**/*.yaml and no counsellors.yaml in it: it adds nothing to a corpus")
     digest = hashlib.sha256(corpus.digest.encode())
     for path in paths:
-        digest.update(path.name.encode() + b"\0" + _bytes(path) + b"\0")
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + _bytes(path) + b"\0")
     counsellors = folder / "counsellors.yaml"
     try:
         criteria: dict[str, Any] = _parse(counsellors)["criteria"] if counsellors.exists() else {}
@@ -100,7 +104,7 @@ def _with(corpus: Corpus, folder: Path) -> Corpus:
             raise InputError(f"{counsellors}: no criterion {unknown[0]} in the corpus that it is added to")
         return replace(
             corpus,
-            examples=(*corpus.examples, *_examples(sorted((folder / "callers").glob("*.yaml")))),
+            examples=(*corpus.examples, *_examples(_callers(folder))),
             shows=_added(corpus.shows, {name: kinds.get("shows", ()) for name, kinds in criteria.items()}),
             lacks=_added(corpus.lacks, {name: kinds.get("lacks", ()) for name, kinds in criteria.items()}),
             digest=digest.hexdigest() if paths else corpus.digest,
