@@ -152,8 +152,9 @@ def _run(
 
 
 def _fault(call_id: str, error: Exception) -> NotMeasured:
-    """Names the place and not the message, which may quote the call."""
-    [*_, last] = traceback.extract_tb(error.__traceback__)
+    """Names the place, the last that is no library's, and not the message, which may quote the call."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = [*frames[:1], *(frame for frame in frames if "site-packages" not in frame.filename)][-1]
     place = f"{'/'.join(Path(last.filename).parts[-3:])}:{last.lineno}"
     return NotMeasured(
         call_id, f"call {call_id}: not measured: {type(error).__name__} in {place}; a fault in callbus", is_fault=True

@@ -138,7 +138,7 @@ def _in_order(number: int, turn: TrueTurn, wrong: list[_Wrong]) -> TrueTurn:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        said = json.loads(path.read_bytes())
+        said = _written_out(json.loads(path.read_bytes()))
     except OSError as error:
         raise NoCall(path, f"can't be read ({error.strerror}); name files that you may read") from error
     except (ValueError, RecursionError) as error:
@@ -147,6 +147,15 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise NoCall(path, f"Input should be an object; {_FORM}")
     return said
+
+
+def _written_out(said: Any) -> Any:
+    """With U+FFFD for half a character of UTF-16, which JSON can say and nothing else can write."""
+    if isinstance(said, str):
+        return said if said.isascii() else said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(said, dict):
+        return {_written_out(key): _written_out(its) for key, its in said.items()}
+    return [_written_out(its) for its in said] if isinstance(said, list) else said
 
 
 def _leave_out(said: dict[str, Any], where: Sequence[str | int]) -> None:

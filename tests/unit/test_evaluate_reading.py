@@ -146,6 +146,12 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
         assert read_call(tmp_path / "a.json", ()).left_out == ()
 
 
+def test_half_a_character_is_no_fault(tmp_path: Path) -> None:
+    """JSON can say one alone; nothing else can write it. A whole one stays."""
+    call = read(tmp_path, id="\ud800", turns=[{"speaker": "child", "text": "a \ud83d b \U0001f600"}])
+    assert (call.id, call.truth.turns[0].text) == ("\ufffd", "a \ufffd b \U0001f600")
+
+
 def test_no_call_is_lost_by_its_name(tmp_path: Path) -> None:
     """Three of one id, in folders of one name; and a file that is named twice is one call."""
     for folder in ("x/calls", "y/calls", "z/calls"):
