@@ -6,12 +6,15 @@ from typing import Any
 from callbus.evaluate.heard import Heard
 from callbus.evaluate.truth import Truth
 from schemas.records import (
+    Alert,
+    AlertChange,
     Alternative,
     Classification,
     Criterion,
     Entity,
     Judgement,
     QaEvaluation,
+    Quote,
     Translation,
     UtteranceEntities,
     Verdict,
@@ -86,6 +89,27 @@ def read(number: int, text: str, redacted: str, *found: tuple[str, str]) -> Utte
             )
             for label, its in found
         ),
+        provenance=PROVENANCE,
+    )
+
+
+def alert(number: int, quote: str, matter: str = "weapon", *, state: AlertChange = "raised", reason: str = "") -> Alert:
+    """An alert that quotes turn `number`."""
+    return Alert(
+        event_id=f"alert-{number}",
+        call_id="call",
+        at_ms=1,
+        matter=matter,
+        state=state,
+        level="high",
+        utterance_id=str(number),
+        start_ms=1000 * number,
+        end_ms=1000 * number + 900,
+        speaker="caller",
+        evidence=(Quote(utterance_id=str(number), speaker="caller", text=quote),) if quote else (),
+        score=1.0,
+        revision=1,
+        reason=reason,
         provenance=PROVENANCE,
     )
 

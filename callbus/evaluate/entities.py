@@ -6,14 +6,14 @@ finds for one name are both right.
 
 * Where the turns were put in as text, that is asked turn by turn, by offsets into the turn's text. Where a turn says
   the same twice and the truth names it once, either place will do.
-* Of audio, and of what was translated, offsets mean nothing: each particular of the call counts once, by its
-  normalised text. Of a translated call only those count that read the same in `reference_en`, where that is there.
-* A list that names no turns, or that is in another language than what was read, need not be complete: such calls
-  count for recall only.
+* Of audio, and of the turns that were translated, offsets mean nothing: each particular of them counts once, by its
+  normalised text. Of translated turns only those count that read the same in `reference_en`, where that is there.
+* A list that names no turns, or that is in another language than what was read, need not be complete: such calls, and
+  in other calls such turns, count for recall only.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from callbus.evaluate.heard import Heard
@@ -86,12 +86,19 @@ def count(call: Heard, counts: defaultdict[str, Count]) -> None:
     """Add a call's particulars to the counts by label."""
     if call.truth.entities is None:
         return
-    if call.truth.by_turn and not call.is_audio and call.in_english:
-        for true, found in _by_turn(call, call.truth.entities):
-            _compare(true, found, counts, complete=True)
-    else:
-        true, found = _of_call(call, call.truth.entities)
-        _compare(true, found, counts, complete=call.truth.by_turn and call.in_english)
+    everywhere = range(len(call.truth.turns))
+    if not call.truth.by_turn or call.is_audio:
+        sure = call.truth.by_turn and call.in_english and not call.truth.unsure
+        _compare(*_together(call, call.truth.entities, everywhere), counts, complete=sure)
+        return
+    foreign = call.translated
+    for number in everywhere:
+        if number not in foreign:
+            sure = number not in call.truth.unsure
+            _compare(*_of_turn(call, call.truth.entities, number), counts, complete=sure)
+    if foreign:
+        its = [entity for entity in call.truth.entities if entity.turn in foreign]
+        _compare(*_together(call, its, foreign), counts, complete=False)
 
 
 def missed(call: Heard) -> tuple[int, int]:
@@ -104,15 +111,14 @@ def missed(call: Heard) -> tuple[int, int]:
     )
 
 
-def _by_turn(call: Heard, entities: Sequence[TrueEntity]) -> Iterator[tuple[list[_Particular], list[_Particular]]]:
-    read = {call.turn_of[one.utterance_id]: one for one in call.entities}
-    for number, turn in enumerate(call.truth.turns):
-        its = [entity for entity in entities if entity.turn == number]
-        found = read[number].entities if number in read else ()
-        yield (
-            list(_placed(its, turn.text)),
-            [_Particular(each.label, normalised(each.text), [(each.start, each.end)]) for each in found],
-        )
+def _of_turn(call: Heard, entities: Sequence[TrueEntity], number: int) -> tuple[list[_Particular], list[_Particular]]:
+    """What is true of a turn, and what was found in it."""
+    its = [entity for entity in entities if entity.turn == number]
+    found = [each for one in call.entities if call.turn_of[one.utterance_id] == number for each in one.entities]
+    return (
+        list(_placed(its, call.truth.turns[number].text)),
+        [_Particular(each.label, normalised(each.text), [(each.start, each.end)]) for each in found],
+    )
 
 
 def _placed(entities: Sequence[TrueEntity], text: str) -> Iterator[_Particular]:
@@ -128,13 +134,17 @@ def _placed(entities: Sequence[TrueEntity], text: str) -> Iterator[_Particular]:
             yield _Particular(label, "" if alone else words, [at[number]] if alone else at)
 
 
-def _of_call(call: Heard, entities: Sequence[TrueEntity]) -> tuple[list[_Particular], list[_Particular]]:
-    turns = [turn for turn in call.truth.turns if turn.spoken_by]
+def _together(
+    call: Heard, entities: Sequence[TrueEntity], numbers: Container[int]
+) -> tuple[list[_Particular], list[_Particular]]:
+    """What is true of these turns and what was found in them, wherever it stands; of audio, in all of the call."""
+    turns = [turn for number, turn in enumerate(call.truth.turns) if number in numbers and turn.spoken_by]
+    read = [one for one in call.entities if call.is_audio or call.turn_of[one.utterance_id] in numbers]
     reads: list[TrueEntity] = list(entities)
     if not call.in_english and all(turn.reference_en for turn in turns):
         reads = [one for one in entities if any(places(one.text, turn.reference_en or "") for turn in turns)]
     true = dict.fromkeys((entity.label, normalised(entity.text)) for entity in reads)
-    found = dict.fromkeys((each.label, normalised(each.text)) for one in call.entities for each in one.entities)
+    found = dict.fromkeys((each.label, normalised(each.text)) for one in read for each in one.entities)
     return [_Particular(*one) for one in true], [_Particular(*one) for one in found]
 
 

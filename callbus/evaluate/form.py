@@ -16,7 +16,7 @@ _DIGITS = 4
 def plain(evaluation: Evaluation) -> dict[str, Any]:
     """Plain data; shares and rates from 0 to 1, chrF from 0 to 100, rounded to four places."""
     labels, found, hidden = evaluation.labels, evaluation.entities, evaluation.redaction
-    words, alerts = evaluation.words, evaluation.alerts
+    words, alerts, clear = evaluation.words, evaluation.alerts, evaluation.clear
     form = {
         "calls": len(evaluation.calls),
         "wer": {"agent": words.agent.wer, "caller": words.caller.wer, "all": words.all.wer},
@@ -39,13 +39,24 @@ def plain(evaluation: Evaluation) -> dict[str, Any]:
             "pii_recall": hidden.pii_recall,
             "leaked_characters": hidden.leaked_characters,
             "over_redaction": hidden.over_redaction,
+            "elsewhere_in_clear": {"particulars": clear.elsewhere, "calls": list(clear.elsewhere_calls)},
+            "number_digits_in_clear": {
+                "calls": None if clear.digits_calls is None else len(clear.digits_calls),
+                "ids": list(clear.digits_calls or ()),
+            },
         },
         "qa": {
             "mean_accuracy": evaluation.qa.mean_accuracy,
             "per_criterion": {name: _criterion(one) for name, one in evaluation.qa.per_criterion.items()},
         },
-        "alerts": {"recall": alerts.recall, "false_alarms_per_100": alerts.false_alarms_per_100},
+        "alerts": {
+            "recall": alerts.recall,
+            "false_alarms_per_100": alerts.false_alarms_per_100,
+            "standing_false_alarms_per_100": alerts.standing_per_100,
+            "found_by_another_matter": alerts.other_matter,
+        },
         "per_call": [_call(one) for one in evaluation.per_call],
+        "not_measured": list(evaluation.not_measured),
     }
     rounded: dict[str, Any] = _rounded(form)
     return rounded
@@ -75,12 +86,15 @@ def _call(one: CallScore) -> dict[str, Any]:
         "priority": judged.priority.label if judged else None,
         "intervention": judged.intervention.label if judged else None,
         "alert": one.alert,
+        "alert_matters": list(call.matters),
+        "alert_standing": None if one.alert is None else bool(call.standing),
         "expected": {
             "main": truth.main,
             "sub": truth.sub,
             "priority": truth.priority,
             "intervention": truth.intervention,
             "alert": truth.expect_alert,
+            "alert_matters": list(truth.alert_matters),
             "also_acceptable": [list(pair) for pair in truth.also_acceptable],
             "also_acceptable_interventions": list(truth.also_acceptable_interventions),
         },
@@ -98,6 +112,8 @@ def _call(one: CallScore) -> dict[str, Any]:
         "entities_missed": one.entities_missed if truth.entities is not None else None,
         "entities_wrong": one.entities_wrong if truth.entities is not None else None,
         "leaked_characters": one.leaked_characters,
+        "elsewhere_in_clear": one.in_clear.elsewhere,
+        "number_digits_in_clear": one.in_clear.digits,
         "wer": one.wer,
         "failed": list(call.failed),
     }

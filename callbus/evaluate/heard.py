@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from callbus.evaluate.truth import TrueCall, Truth
+from callbus.evaluate.reading import TrueCall
+from callbus.evaluate.truth import Truth
 from callbus.offline import Outcome
 from callbus.topology import Topology
 from schemas.records import Classification, QaEvaluation, Translation, Utterance, UtteranceEntities
@@ -52,15 +53,33 @@ class Heard:
         return judged[-1] if judged else None
 
     @property
-    def alerted(self) -> bool:
-        """Whether an alert stands at the end of the call: one of a matter that was not withdrawn."""
-        standing = {alert.matter: alert.state != "withdrawn" for alert in self.records.get("Alert", ())}
-        return any(standing.values())
+    def matters(self) -> tuple[str, ...]:
+        """Of which an alert was raised at any time, though it may have been withdrawn."""
+        return tuple(dict.fromkeys(alert.matter for alert in self.records.get("Alert", ())))
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """The matters of which an alert stands at the end of the call: not withdrawn."""
+        last = {alert.matter: alert.state for alert in self.records.get("Alert", ())}
+        return tuple(matter for matter, state in last.items() if state != "withdrawn")
 
     @property
     def in_english(self) -> bool:
         """Whether all that was said is compared with the truth's own words: none of it was translated."""
         return all(one.status == "pass_through" for one in self.translations)
+
+    @property
+    def translated(self) -> frozenset[int]:
+        """The turns put in as text that were not read in their own words."""
+        foreign = (one.utterance_id for one in self.translations if one.status != "pass_through")
+        return frozenset(self.turn_of[each] for each in foreign if each in self.turn_of)
+
+    @property
+    def complete(self) -> frozenset[int]:
+        """The turns put in as text whose particulars are all in the truth, in the very words that were read."""
+        if not self.truth.by_turn:
+            return frozenset()
+        return frozenset(self.turn_of.values()) - self.translated - self.truth.unsure
 
 
 def heard(call: TrueCall, turn_of: Mapping[str, int], outcome: Outcome, topology: Topology) -> Heard:

@@ -3,14 +3,21 @@
 The truth is `qa`: fulfilled, not fulfilled, or null where the criterion does not apply. The older `qa_expected` gives a
 head: 1.0 means that all of its criteria are fulfilled, 0.0 that none is, null that none applies; what lies between
 tells nothing of one criterion. A criterion that applies and was not judged is an abstention: it is wrong, and the
-fulfilled ones among them are not recalled.
+fulfilled ones among them are not recalled. Of a call that was put in as text and does not say when its turns were,
+nothing is known of what needs times: who cut off whom, and holds.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import yaml
+
+from callbus.errors import InputError
 from callbus.evaluate.heard import Heard
+from callbus.topology import Topology
 
 _JUDGED = {"pass": True, "fail": False}
 
@@ -48,19 +55,40 @@ class Verdict:
         return self.true == self.said
 
 
-def score(calls: Sequence[Heard]) -> Qa:
-    """Over the calls that have truth for it."""
+def timed_criteria(topology: Topology) -> frozenset[str]:
+    """The criteria that need the turns' times, by the rubric that a group's option `rubric` names; none without one.
+    InputError for a rubric that can't be read."""
+    named = [group.options["rubric"] for group in topology.groups.values() if "rubric" in group.options]
+    if not named:
+        return frozenset()
+    path = topology.root / Path(str(named[0]))
+    try:
+        judged: Any = yaml.safe_load(path.read_text(encoding="utf-8"))["judged_by"]
+        return frozenset(
+            name for name, how in judged.items() if how.get("how") == "overlap" or how.get("only_if") == "hold"
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: no rubric; it needs `judged_by: {{criterion: {{how: …}}, …}}`") from error
+
+
+def score(calls: Sequence[Heard], timed: Collection[str] = ()) -> Qa:
+    """Over the calls that have truth for it; `timed` are the criteria that need times."""
     by_name: defaultdict[str, list[Verdict]] = defaultdict(list)
     for call in calls:
-        for verdict in verdicts(call):
+        for verdict in verdicts(call, timed):
             by_name[verdict.criterion].append(verdict)
     per_criterion = {name: _criterion(its) for name, its in by_name.items()}
     known = [one.accuracy for one in per_criterion.values() if one.accuracy is not None]
     return Qa(mean_accuracy=sum(known) / len(known) if known else None, per_criterion=per_criterion)
 
 
-def verdicts(call: Heard) -> Iterator[Verdict]:
+def verdicts(call: Heard, timed: Collection[str] = ()) -> Iterator[Verdict]:
     """The criteria of a call that have truth, in the rubric's order, then those that nobody judged."""
+    known = call.is_audio or call.truth.timed
+    return (one for one in _verdicts(call) if known or one.criterion not in timed)
+
+
+def _verdicts(call: Heard) -> Iterator[Verdict]:
     truth = call.truth
     criteria = call.qa.criteria if call.qa else ()
     said = {one.name: _JUDGED.get(one.verdict) for one in criteria}

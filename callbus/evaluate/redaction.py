@@ -2,8 +2,9 @@
 
 What is masked is read off the redacted text itself, not off what the stage says it found: it is what subscribers get.
 The personal labels are those of the helpline's own list (domain/entities.yaml). Where the turns were put in as text, a
-turn's particulars are looked for in that turn. Of audio, and of what was translated, they are looked for in all that
-was understood: a name that was misheard is no leak. `over_redaction` needs a complete list, and the very words.
+turn's particulars are looked for in that turn. Of audio, and in a turn that was translated, all those of the call are
+looked for: a name that was misheard is no leak. `over_redaction` is over the turns of which the list is complete, in
+the very words that were read. Other records that many read, and the digits of numbers, are in `clear`.
 """
 
 import re
@@ -17,6 +18,7 @@ import yaml
 
 from callbus.errors import InputError
 from callbus.evaluate.heard import Heard
+from callbus.evaluate.truth import TrueEntity
 from callbus.evaluate.wording import places
 from callbus.topology import Topology
 
@@ -32,7 +34,7 @@ class Redaction:
     leaked_characters: int | None
     over_redaction: float | None
     pii_characters: int
-    other_characters: int  # in calls whose list is complete
+    other_characters: int  # in turns whose list is complete
     per_label: Mapping[str, tuple[int, int]]  # characters, and how many of them leaked
 
 
@@ -47,12 +49,18 @@ class Count:
 
 
 def personal_labels(topology: Topology) -> frozenset[str]:
-    """The labels of personal data, from the list that a group's option `entities` names. InputError if it is none."""
+    """The labels of personal data. InputError without a list of labels."""
+    return frozenset(label for label, personal in entity_labels(topology).items() if personal)
+
+
+def entity_labels(topology: Topology) -> dict[str, bool]:
+    """Which labels there are, and whether each is personal, from the list that a group's option `entities` names.
+    InputError if it is none."""
     named = (group.options["entities"] for group in topology.groups.values() if "entities" in group.options)
     path = topology.root / Path(str(next(named, _LABELS)))
     try:
         labels: Any = yaml.safe_load(path.read_text(encoding="utf-8"))["labels"]
-        return frozenset(label for label, facts in labels.items() if facts["pii"])
+        return {str(label): bool(facts["pii"]) for label, facts in labels.items()}
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: no list of entity labels; it needs `labels: {{NAME: {{pii: true}}, …}}`") from error
 
@@ -63,7 +71,7 @@ def score(calls: Sequence[Heard], personal: Collection[str]) -> Redaction:
     for call in calls:
         if call.truth.entities is not None and call.entities:
             known = True
-            complete |= _is_complete(call)
+            complete |= bool(call.complete)
             count(call, personal, total)
     personal_characters, leaked = total.personal.total(), total.leaked.total()
     return Redaction(
@@ -83,13 +91,11 @@ def leaked_characters(call: Heard, personal: Collection[str]) -> int | None:
 
 def count(call: Heard, personal: Collection[str], total: Count) -> None:
     """Add a call's characters."""
-    its = [entity for entity in call.truth.entities or () if entity.label in personal]
+    complete = call.complete
     for one in call.entities:
-        turn = call.turn_of.get(one.utterance_id) if call.truth.by_turn and call.in_english else None
         secret = {
             at: entity.label
-            for entity in its
-            if turn is None or entity.turn == turn
+            for entity in secrets(call, one.utterance_id, personal)
             for place in places(entity.text, one.text)
             for at in range(*place)
         }
@@ -100,9 +106,19 @@ def count(call: Heard, personal: Collection[str], total: Count) -> None:
             if label := secret.get(at):
                 total.personal[label] += 1
                 total.leaked[label] += at not in masked
-            elif _is_complete(call):
+            elif call.turn_of.get(one.utterance_id) in complete:
                 total.other += 1
                 total.other_masked += at in masked
+
+
+def secrets(call: Heard, utterance_id: str, personal: Collection[str]) -> list[TrueEntity]:
+    """The particulars that may stand in what is made of an utterance: those of its turn, or where no turn is known or
+    it was translated, all of the call."""
+    its = [entity for entity in call.truth.entities or () if entity.label in personal]
+    turn = call.turn_of.get(utterance_id)
+    if not call.truth.by_turn or turn is None or turn in call.translated:
+        return its
+    return [entity for entity in its if entity.turn == turn]
 
 
 def masked_characters(text: str, redacted: str) -> Iterator[int]:
@@ -113,7 +129,3 @@ def masked_characters(text: str, redacted: str) -> Iterator[int]:
     if found:
         for number in range(1, len(kept)):
             yield from range(*found.span(number))
-
-
-def _is_complete(call: Heard) -> bool:
-    return call.truth.by_turn and not call.is_audio and call.in_english

@@ -12,6 +12,10 @@ Every call went through the real consumers of the graph, without Kafka: audio as
 said. Its outcome is compared with what is true of it. A measure counts only calls that have truth for it; what exactly
 each one compares stands at the top of its file in `callbus/evaluate/`. `callbus evaluate FOLDER --report FILE` makes
 this page.
+
+A call is expected to be left undetermined where its truth has a main and a sub-category that are both null; a key that
+is missing is no truth. A false alarm is a call without danger in which any alert was raised, withdrawn later or not. A
+written call without times is not measured by what needs them: interruptions, and holds.
 """
 
 
@@ -25,6 +29,8 @@ def _lines(evaluation: Evaluation, tried: Evaluation | None) -> Iterator[str]:
     sound = sum(call.is_audio for call in calls)
     yield _HEAD
     yield f"Calls: {len(calls)}; {sound} of audio, {len(calls) - sound} of text."
+    if evaluation.not_measured:
+        yield f"\nNot measured: {', '.join(evaluation.not_measured)}."
     yield from _section("Models", ("stage", "model", "version"), evaluation.models)
     if tried is not None:
         for title, head, rows in trial.sections(evaluation, tried):

@@ -1,8 +1,10 @@
 """The measures as rows of words and figures, for the terminal and for the page. Nothing that was said is quoted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from callbus.evaluate import alerts
 from callbus.evaluate.entities import CORE, Found
+from callbus.evaluate.heard import Heard
 from callbus.evaluate.measures import CallScore, Evaluation
 
 NONE = "—"
@@ -50,12 +52,20 @@ def summary(evaluation: Evaluation) -> Iterator[Row]:
     yield "PII masked", share(hidden.pii_recall), f"{hidden.pii_characters} characters"
     leaked = NONE if hidden.leaked_characters is None else f"{hidden.leaked_characters} characters"
     yield "PII leaked", leaked, f"{hidden.pii_characters} characters"
+    clear = evaluation.clear
+    elsewhere = NONE if clear.elsewhere is None else f"{clear.elsewhere}{_ids(clear.elsewhere_calls)}"
+    yield "particulars in clear in other public records", elsewhere, _calls(clear.looked_through)
+    digits = NONE if clear.digits_calls is None else f"{len(clear.digits_calls)}{_ids(clear.digits_calls)}"
+    yield "calls with a digit of a phone or id number in clear", digits, _calls(clear.with_numbers)
     yield "other text masked", share(hidden.over_redaction), f"{hidden.other_characters} characters"
     applicable = sum(one.applicable for one in evaluation.qa.per_criterion.values())
     yield "QA, mean accuracy", share(evaluation.qa.mean_accuracy), f"{applicable} verdicts"
-    alerts = evaluation.alerts
-    yield "alerts recall", share(alerts.recall), _calls(alerts.expected)
-    yield "false alarms per 100 calls", _plain(alerts.false_alarms_per_100), _calls(alerts.unexpected)
+    told = evaluation.alerts
+    yield "alerts recall", share(told.recall), _calls(told.expected)
+    other = NONE if told.other_matter is None else str(told.other_matter)
+    yield "found by an alert of another matter only", other, f"{_calls(told.named)} of which the truth names it"
+    yield "false alarms per 100 calls", _plain(told.false_alarms_per_100), _calls(told.unexpected)
+    yield "… of them still standing at the end", _plain(told.standing_per_100), _calls(told.unexpected)
 
 
 def per_label(evaluation: Evaluation) -> Iterator[Row]:
@@ -101,13 +111,29 @@ def _wrong(one: CallScore) -> Iterator[str]:
             top3 = " (in top 3)" if name == "sub" and right.sub_top3 else ""
             yield f"{name} {said or 'not said'} instead of {true}{top3}"
     if one.alert_right is False:
-        yield "no alert" if truth.expect_alert else "false alarm"
+        yield _wrong_alert(one.call)
+    if alerts.is_of_another_matter(one.call) and one.call.standing:
+        yield f"alert of {', '.join(one.call.standing)} instead of {', '.join(truth.alert_matters)}"
     if one.entities_missed or one.entities_wrong:
         yield f"entities: {one.entities_missed} missed, {one.entities_wrong} wrong"
     if one.leaked_characters:
         yield f"{one.leaked_characters} characters leaked"
+    if one.in_clear.digits:
+        yield "a digit of a number in clear"
+    if one.in_clear.elsewhere:
+        yield f"{one.in_clear.elsewhere} particulars in clear in other public records"
     if one.qa_wrong:
         yield f"QA: {', '.join(one.qa_wrong)}"
+
+
+def _wrong_alert(call: Heard) -> str:
+    if call.truth.expect_alert:
+        return "alert withdrawn" if call.matters else "no alert"
+    return "false alarm" if call.standing else "false alarm, withdrawn"
+
+
+def _ids(calls: Sequence[str]) -> str:
+    return f" ({', '.join(calls)})" if calls else ""
 
 
 def _found(found: Found) -> Row:

@@ -5,6 +5,6 @@ group gets to see of a call; `feeding` puts it through a group's consumer, as a 
 """
 
 from callbus.offline.feeding import Refused
-from callbus.offline.graph import Events, Offline, Outcome
+from callbus.offline.graph import Events, Load, Offline, Outcome
 
-__all__ = ["Events", "Offline", "Outcome", "Refused"]
+__all__ = ["Events", "Load", "Offline", "Outcome", "Refused"]

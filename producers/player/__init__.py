@@ -4,12 +4,13 @@
 Only `play` touches the outside; all that decides is in `files.py` and `timeline.py`.
 """
 
-from producers.player.files import AUDIO, Play, WrittenCall, WrittenTurn, find, read
+from producers.player.files import AUDIO, AudioCall, Play, WrittenCall, WrittenTurn, find, read
 from producers.player.pacing import Progress, Publisher, play
 from producers.player.timeline import Due, PlayedEvent, events
 
 __all__ = [
     "AUDIO",
+    "AudioCall",
     "Due",
     "Play",
     "PlayedEvent",

@@ -124,32 +124,36 @@ def _in_folder(folder: Path) -> list[Path]:
     return sorted(sound + written)
 
 
-def read(path: Path) -> AudioCall | WrittenCall:
-    """A file's call, whole in memory. Raises InputError if it is damaged or not a call."""
+def read(path: Path, *, beside: bool = True) -> AudioCall | WrittenCall:
+    """A file's call, whole in memory. Raises InputError if it is damaged or not a call.
+
+    `beside`: of audio, whether the JSON beside it is asked who speaks on which channel.
+    """
     if path.suffix.lower() == ".json":
         return _parse(WrittenCall, path, _FORM)
     content = _content(path)
     samples, sample_rate_hz = decode_file(content, str(path))
     return AudioCall(
         path=path,
-        channels=_channels(path, samples.shape[0]),
+        channels=_channels(path, samples.shape[0], beside=beside),
         samples=samples,
         sample_rate_hz=sample_rate_hz,
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
-def _channels(path: Path, count: int) -> tuple[Speaker, ...]:
+def _channels(path: Path, count: int, *, beside: bool) -> tuple[Speaker, ...]:
     """Who speaks on which channel: as the JSON beside the file says, else agent and caller, or unknown for one."""
     if count not in _CHANNELS:
         raise InputError(f"{path}: has {count} channels; a call has one (both voices) or two (agent, caller)")
-    beside = path.with_suffix(".json")
-    named = _parse(_AboutAudio, beside, "`channels` names agent, caller").channels if beside.is_file() else None
+    about = path.with_suffix(".json")
+    told = beside and about.is_file()
+    named = _parse(_AboutAudio, about, "`channels` names agent, caller").channels if told else None
     if named is None:
         return _CHANNELS[count]
     if len(named) != count or len(set(named)) != count:
         raise InputError(
-            f"{beside}: channels is {list(named)}, but {path.name} has {count} channel{'s' if count > 1 else ''}; "
+            f"{about}: channels is {list(named)}, but {path.name} has {count} channel{'s' if count > 1 else ''}; "
             "name each once, or leave it out"
         )
     return named

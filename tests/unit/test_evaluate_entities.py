@@ -9,6 +9,7 @@ from callbus.errors import InputError
 from callbus.evaluate import entities, redaction
 from callbus.evaluate.entities import Entities
 from callbus.evaluate.redaction import Redaction, masked_characters
+from callbus.evaluate.truth import Truth
 from callbus.evaluate.wording import normalised, places
 from callbus.topology import load
 from tests.cli import TOPOLOGY
@@ -78,6 +79,35 @@ def test_of_a_translated_call_counts_what_reads_the_same() -> None:
     call = heard(truth, translated(0, text), read(0, text, text, ("NAME", "Celso"), ("AGE", "twelve")))
     its = entities.score([call]).micro
     assert (its.true, its.recall, its.precision) == (1, 1.0, None)
+
+
+def test_one_translated_turn_costs_the_others_nothing() -> None:
+    """They are compared in their own words, with precision; of the translated turn counts what reads the same."""
+    foreign, english = "Chamo-me Celso, tenho doze anos.", "My name is Celso, I am twelve."
+    said = [*turns(TEXT), *turns(foreign, reference_en=english)]
+    truth = {
+        "turns": said,
+        "entities": [*TRUE, {"turn": 1, "text": "Celso", "label": "NAME"}, {"turn": 1, "text": "doze", "label": "AGE"}],
+    }
+    first = read(0, TEXT, "[NAME_1] is eight, and [NAME_2] is his [NAME_3].", ("NAME", "Brian"), ("NAME", "uncle"))
+    second = read(1, english, english, ("NAME", "Celso"), ("AGE", "twelve"))
+    passed = translated(0, TEXT, status="pass_through")
+    call = heard(truth, passed, translated(1, english), first, second)
+    its = entities.score([call])
+    assert (its.micro.true, its.micro.found) == (4, 2)
+    assert (its.micro.recall, its.micro.precision) == (0.5, 0.5)
+    hidden = redaction.score([call], PERSONAL)
+    assert hidden.over_redaction == 5 / 20
+    assert hidden.leaked_characters == len("Celso")
+
+
+def test_a_turn_of_which_a_particular_was_left_out_counts_for_recall_only() -> None:
+    """Its list is not complete; that of the turn beside it is."""
+    unsure = Truth.model_validate({"turns": turns(TEXT, "I am Ann."), "entities": TRUE[:1]})
+    unsure = unsure.model_copy(update={"unsure": frozenset({0})})
+    finds = (read(0, TEXT, TEXT, ("NAME", "Brian"), ("AGE", "eight")), read(1, "I am Ann.", "", ("NAME", "Ann")))
+    its = entities.score([replace(heard({"turns": turns(TEXT, "I am Ann.")}, *finds), truth=unsure)]).micro
+    assert (its.recall, its.found, its.precision) == (1.0, 1, 0.0)
 
 
 def test_without_truth_nothing_is_measured() -> None:

@@ -1,12 +1,14 @@
 """Words, translation, labels, calibration, QA and alerts, in figures small enough to be checked by hand."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callbus.errors import InputError
 from callbus.evaluate import alerts, calibration, labels, qa, translation, words
-from callbus.topology import Topic, load
+from callbus.topology import Topic, Topology, load
 from tests.cli import TOPOLOGY
 from tests.evaluations import classified, evaluated, heard, said, translated, turns
 
@@ -112,11 +114,18 @@ def test_what_is_also_acceptable_is_right() -> None:
     assert labels.score([heard(truth, classified("nutrition"))]).main.accuracy == 0.0
 
 
+def test_a_main_category_alone_may_be_acceptable_too() -> None:
+    """Its sub-category is not known: none is right by it."""
+    truth = FORCED | {"also_acceptable": [["vane", None]]}
+    its = labels.score([heard(truth, classified("vane", ["Child Marriage"]))])
+    assert (its.main.accuracy, its.sub_top1) == (1.0, 0.0)
+
+
 def test_a_call_of_which_nothing_was_said_is_wrong() -> None:
     """And one that is unclear should be left undetermined."""
     nothing = labels.score([heard(FORCED)])
     assert (nothing.main.accuracy, nothing.sub_top3, nothing.priority) == (0.0, 0.0, 0.0)
-    unclear: dict[str, Any] = {"main_category": None}
+    unclear: dict[str, Any] = {"main_category": None, "sub_category": None}
     assert labels.score([heard(unclear, classified("undetermined", ["undetermined"]))]).main.accuracy == 1.0
     assert labels.score([heard(unclear, classified())]).main.accuracy == 0.0
 
@@ -186,27 +195,82 @@ class Alert:
     call_id: str = "call"
 
 
-def test_alerts() -> None:
-    """One that was withdrawn does not stand, and one of another matter does."""
+def with_alerts(*outputs: str) -> Topology:
+    """A graph of one group, with these outputs beside its own."""
     topology = load(TOPOLOGY)
-    output = Topic(name="told", schema="Alert", partitions=topology.lanes, retention_ms=1)
+    told = Topic(name="told", schema="Alert", partitions=topology.lanes, retention_ms=1)
     ner = topology.group("ner")
-    with_alerts = replace(
+    return replace(
         topology,
-        topics={name: topic for name, topic in topology.topics.items() if topic.schema != "Alert"} | {"told": output},
-        groups={"ner": replace(ner, outputs=(*ner.outputs, "told"))},
+        topics={name: topic for name, topic in topology.topics.items() if topic.schema != "Alert"} | {"told": told},
+        groups={"ner": replace(ner, outputs=(*ner.outputs, *outputs))},
     )
-    danger, calm = {"expect_alert": True}, {"expect_alert": False}
+
+
+DANGER, CALM = {"expect_alert": True}, {"expect_alert": False}
+
+
+def test_alerts() -> None:
+    """Danger was told if an alert stands at the end, of whichever matter."""
     calls = [
-        heard(danger, Alert("weapon", "raised"), Alert("suicide", "raised"), Alert("suicide", "withdrawn")),
-        heard(danger, Alert("weapon", "raised"), Alert("weapon", "withdrawn")),
-        heard(calm, Alert("weapon", "raised"), Alert("weapon", "escalated")),
-        heard(calm),
+        heard(DANGER, Alert("weapon", "raised"), Alert("suicide", "raised"), Alert("suicide", "withdrawn")),
+        heard(DANGER, Alert("weapon", "raised"), Alert("weapon", "withdrawn")),
+        heard(CALM, Alert("weapon", "raised"), Alert("weapon", "escalated")),
+        heard(CALM),
         heard({}, Alert("weapon", "raised")),
     ]
-    its = alerts.score(calls, with_alerts)
+    its = alerts.score(calls, with_alerts("told"))
     assert (its.recall, its.false_alarms_per_100, its.expected, its.unexpected) == (0.5, 50.0, 2, 2)
-    assert alerts.score(calls[4:], with_alerts).recall is None
-    without = replace(topology, groups={"ner": ner})
-    assert alerts.score(calls, without).recall is None
-    assert alerts.score(calls, without).false_alarms_per_100 is None
+    assert alerts.score(calls[4:], with_alerts("told")).recall is None
+    assert alerts.score(calls, with_alerts()).recall is None
+    assert alerts.score(calls, with_alerts()).false_alarms_per_100 is None
+
+
+def test_a_false_alarm_that_was_withdrawn_was_one() -> None:
+    """Somebody was called to it. Two in one call are one; how many still stood is told beside."""
+    raised, withdrawn = Alert("weapon", "raised"), Alert("weapon", "withdrawn")
+    calls = [
+        heard(CALM, raised, withdrawn),
+        heard(CALM, raised, Alert("suicide", "raised"), withdrawn),
+        heard(CALM),
+        heard(CALM),
+    ]
+    its = alerts.score(calls, with_alerts("told"))
+    assert (its.false_alarms_per_100, its.standing_per_100) == (50.0, 25.0)
+    assert [alerts.right(call) for call in calls] == [False, False, True, True]
+
+
+def test_danger_that_was_found_for_another_reason_is_counted() -> None:
+    """Where the truth names the matters; such a call is found all the same."""
+    named = DANGER | {"alert_matters": ["suicide", "weapon"]}
+    calls = [
+        heard(named, Alert("confinement", "raised")),
+        heard(named, Alert("confinement", "raised"), Alert("suicide", "raised")),
+        heard(named),
+        heard(DANGER, Alert("confinement", "raised")),
+    ]
+    its = alerts.score(calls, with_alerts("told"))
+    assert (its.recall, its.other_matter, its.named) == (0.75, 1, 2)
+    assert alerts.score(calls[3:], with_alerts("told")).other_matter is None
+
+
+def test_what_needs_times_is_not_measured_without_them() -> None:
+    """Who cut off whom, and holds: the criteria are those of the rubric. Audio has its own times."""
+    timed = qa.timed_criteria(load(TOPOLOGY))
+    assert timed == {"Caller was not interrupted", "Explains before placing on hold", "Thanks caller for holding"}
+    said = [{"speaker": "agent", "text": "Hello."}, {"speaker": "caller", "text": "Yes --"}]
+    truth = {"turns": said, "qa": {"cut_off": True, "greets": True}}
+    judged = evaluated(cut_off="fail", greets="pass")
+    assert list(qa.score([heard(truth, judged)], {"cut_off"}).per_criterion) == ["greets"]
+    assert len(qa.score([heard(truth, judged, audio=True)], {"cut_off"}).per_criterion) == 2
+    assert len(qa.score([heard(truth | {"turns": turns("Hello.")}, judged)], {"cut_off"}).per_criterion) == 2
+    by_head = {"turns": said, "qa_expected": {"c": 1.0}}
+    assert qa.score([heard(by_head, judged)], {"cut_off"}).mean_accuracy is None
+
+
+def test_a_rubric_that_can_not_be_read(tmp_path: Path) -> None:
+    """The error names the file; a graph without a rubric has no such criteria."""
+    graph = load(TOPOLOGY)
+    with pytest.raises(InputError, match=r"qa_rubric\.yaml: no rubric"):
+        qa.timed_criteria(replace(graph, root=tmp_path))
+    assert qa.timed_criteria(replace(graph, groups={"ner": graph.group("ner")})) == frozenset()

@@ -12,7 +12,7 @@ from callbus.evaluate.measures import Evaluation, measure
 from callbus.evaluate.report import page
 from callbus.topology import load
 from tests.cli import TOPOLOGY
-from tests.evaluations import classified, evaluated, heard, read, turns
+from tests.evaluations import alert, classified, evaluated, heard, read, turns
 
 FORM: dict[str, Any] = {
     "calls": 0,
@@ -25,10 +25,22 @@ FORM: dict[str, Any] = {
         "intervention": {"accuracy": 0},
     },
     "entities": {"micro": {"precision": 0, "recall": 0, "f1": 0}, "per_label": 0},
-    "redaction": {"pii_recall": 0, "leaked_characters": 0, "over_redaction": 0},
+    "redaction": {
+        "pii_recall": 0,
+        "leaked_characters": 0,
+        "over_redaction": 0,
+        "elsewhere_in_clear": {"particulars": 0, "calls": 0},
+        "number_digits_in_clear": {"calls": 0, "ids": 0},
+    },
     "qa": {"mean_accuracy": 0, "per_criterion": 0},
-    "alerts": {"recall": 0, "false_alarms_per_100": 0},
+    "alerts": {
+        "recall": 0,
+        "false_alarms_per_100": 0,
+        "standing_false_alarms_per_100": 0,
+        "found_by_another_matter": 0,
+    },
     "per_call": 0,
+    "not_measured": 0,
 }
 TEXT = "I am Wanjiku."
 TRUTH = {
@@ -63,7 +75,8 @@ def test_the_json_has_its_form(evaluation: Evaluation) -> None:
     assert its["calls"] == 2
     assert its["qa"]["mean_accuracy"] == 0.5
     assert its["entities"]["per_label"]["NAME"]["recall"] == 0.0
-    assert its["redaction"] == {"pii_recall": 0.0, "leaked_characters": 7, "over_redaction": 0.0}
+    assert (its["redaction"]["pii_recall"], its["redaction"]["leaked_characters"]) == (0.0, 7)
+    assert its["redaction"]["over_redaction"] == 0.0
     first = its["per_call"][0]
     assert (first["id"], first["main"], first["expected"]["main"], first["right"]["main"]) == (
         "call",
@@ -79,11 +92,13 @@ def test_without_truth_every_figure_is_null() -> None:
     """The form stays; tables by label and criterion are empty."""
     its = plain(measure([heard({"turns": turns("Hello.")})], load(TOPOLOGY)))
     assert form_of(its, FORM) == FORM
-    figures = {key: value for key, value in its.items() if key not in ("calls", "per_call")}
+    figures = {key: value for key, value in its.items() if key not in ("calls", "per_call", "not_measured")}
     assert set(json.dumps(figures).replace("null", "").split()) & set("0123456789") == set()
     assert (its["wer"]["all"], its["classification"]["main"]["ci95"], its["alerts"]["recall"]) == (None, None, None)
     assert (its["entities"]["per_label"], its["qa"]["per_criterion"]) == ({}, {})
-    assert plain(measure([], load(TOPOLOGY)))["per_call"] == []
+    nothing = plain(measure([], load(TOPOLOGY)))
+    assert form_of(nothing, FORM) == FORM
+    assert (nothing["calls"], nothing["per_call"], nothing["redaction"]["leaked_characters"]) == (0, [], None)
 
 
 def test_the_page_says_what_was_wrong_and_quotes_nobody(evaluation: Evaluation) -> None:
@@ -97,6 +112,34 @@ def test_the_page_says_what_was_wrong_and_quotes_nobody(evaluation: Evaluation) 
     assert "Wanjiku" not in text
     assert "Wanjiku" not in json.dumps(plain(evaluation))
     assert page(evaluation) == text
+
+
+def test_what_stands_in_clear_and_what_is_missing_are_named_by_their_calls() -> None:
+    """In the summary, in the list of mistakes and as JSON; a withdrawn false alarm is told as such."""
+    text = "I am Ann. Call 0712345."
+    truth = {
+        "turns": turns(text),
+        "entities": [{"turn": 0, "text": "Ann", "label": "NAME"}, {"turn": 0, "text": "0712345", "label": "ID_NUMBER"}],
+        "expect_alert": False,
+    }
+    alarm = [alert(0, "I am Ann."), alert(0, "", state="withdrawn")]
+    call = heard(truth, read(0, text, "I am [NAME_1]. Call 0712345."), *alarm, call_id="one")
+    its = measure([call], load(TOPOLOGY), ["broken.json"])
+    rows = {name: figure for name, figure, _ in tables.summary(its)}
+    assert rows["particulars in clear in other public records"] == "1 (one)"
+    assert rows["calls with a digit of a phone or id number in clear"] == "1 (one)"
+    assert (rows["false alarms per 100 calls"], rows["… of them still standing at the end"]) == ("100.0", "0.0")
+    text = page(its)
+    assert "Not measured: broken.json." in text
+    assert "false alarm, withdrawn;" in text
+    assert "a digit of a number in clear; 1 particulars in clear in other public records |" in text
+    form = plain(its)
+    assert form["redaction"]["elsewhere_in_clear"] == {"particulars": 1, "calls": ["one"]}
+    assert form["redaction"]["number_digits_in_clear"] == {"calls": 1, "ids": ["one"]}
+    assert form["alerts"]["standing_false_alarms_per_100"] == 0.0
+    assert (form["per_call"][0]["alert"], form["per_call"][0]["alert_standing"]) == (True, False)
+    assert form["not_measured"] == ["broken.json"]
+    assert "Ann" not in text + json.dumps(form)
 
 
 def test_the_page_of_nothing_is_a_page() -> None:
