@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from producers.line import Sounding, missed
+from producers.line import TOLD_S, Sounding, missed
 from producers.media_streams import start as starting
 from producers.media_streams.closing import Closing, Code, Malformed
 from producers.media_streams.messages import Media, Message, Start
@@ -106,12 +106,13 @@ class Stream:
 
     def pause(self, leg: Speaker, quiet_s: float) -> Pieces:
         """What a leg has come to of which nothing came for so long, while the other one went on; nothing where it may
-        be only a little behind. Timestamps will tell how long its silence was in the end."""
+        be only a little behind. Timestamps will tell how long its silence was in the end, if it was one."""
         track = next(self._tracks[name] for name, its in self.legs.items() if its == leg)
         if self._base_ms is None:
             return []
         furthest = max(one.position for one in self._tracks.values())
         samples = missed(track.position, furthest, self.sounding.rate_hz, quiet_s)
+        samples = min(samples, round(TOLD_S * self.sounding.rate_hz))
         return [(leg, piece) for piece in track.pause(samples)] if samples else []
 
     def flush(self) -> Pieces:

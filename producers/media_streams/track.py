@@ -154,9 +154,8 @@ class Track:
         if frame.at is None:
             return 0
         ahead, length = self._ahead(frame.at), self._samples(frame)
-        if not -BACK_MS <= ahead * 1000 / self.rate_hz <= LONGEST_HOLE_MS or ahead > max(
-            0, frame.until - self.position
-        ):
+        furthest = min(LONGEST_HOLE_MS * self.rate_hz // 1000, max(0, frame.until - self.position))
+        if not -BACK_MS * self.rate_hz // 1000 <= ahead <= furthest:
             self.origin -= ahead
             return 0
         if ahead > max(TOLERANCE_MS * self.rate_hz // 1000, 2 * length):

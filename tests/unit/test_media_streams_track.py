@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.line import TOLD_S
 from producers.media_streams.closing import Closing, Malformed
 from producers.media_streams.messages import Media, Start
 from producers.media_streams.stream import EARLY_S, Stream
@@ -239,6 +240,19 @@ def test_a_hole_as_long_as_the_time_is_a_hole() -> None:
     one.hear(media("inbound", b"a" * FRAME, 0, 1), 0.0)
     after = one.hear(media("inbound", b"b" * FRAME, 180_000, 2), 178.0)
     assert after == [("caller", Missed(180 * RATE_HZ - FRAME)), ("caller", Heard(b"b" * FRAME))]
+
+
+def test_a_track_that_the_network_held_up_keeps_its_place() -> None:
+    """It was told that nothing came; then all of it comes in a burst. The next hole puts right what that had moved."""
+    both, told = stream(tracks=["inbound", "outbound"]), round(TOLD_S * RATE_HZ)
+    for number in range(150):
+        both.hear(media("outbound", b"b" * FRAME, number * 20, number + 1), number * 0.02)
+    assert both.pause("caller", 3.0) == [("caller", Missed(told, at_once=True))]
+    for number in range(150):
+        late = media("inbound", number.to_bytes(2, "big") * (FRAME // 2), number * 20, number + 1)
+        assert [type(piece) for _, piece in both.hear(late, 3.0)] == [Heard]
+    [(_, hole), _] = both.hear(media("inbound", b"c" * FRAME, 5_000, 151), 5.0)
+    assert hole == Missed(2 * RATE_HZ - told)
 
 
 def test_sequence_numbers_are_checked() -> None:
