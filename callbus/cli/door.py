@@ -80,6 +80,12 @@ def door(
         ),
     ] = None,
     most_calls: Annotated[int, typer.Option(min=1, metavar="N", help="Calls at once.")] = 100,
+    most_opening: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Connections of one address that have not begun a call; more for a proxy."
+        ),
+    ] = 16,
     most_bytes: Annotated[
         int, typer.Option("--most-bytes-per-second", min=1_000, metavar="N", help="Of one connection.")
     ] = 400_000,
@@ -132,6 +138,7 @@ def door(
         admission=Admission(
             allow=networks(allow or ()),
             most_calls=most_calls,
+            most_opening=most_opening,
             most_bytes_per_second=most_bytes,
             silent_after_s=silent_after,
         ),
