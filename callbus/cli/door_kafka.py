@@ -62,7 +62,8 @@ class Awaited:
             await self.publisher.__aexit__(kind, problem, trace)
 
     async def _open(self) -> Publisher:
-        told, answered_s = "", None
+        told = ""
+        answered_s: float | None = None
         while True:
             try:
                 publisher = await Publisher(self._connection, self._codec, self._door).__aenter__()
