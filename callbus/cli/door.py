@@ -80,6 +80,12 @@ def door(
         ),
     ] = None,
     most_calls: Annotated[int, typer.Option(min=1, metavar="N", help="Calls at once.")] = 100,
+    most_opening: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Connections of one address that have not begun a call; more for a proxy."
+        ),
+    ] = 16,
     most_bytes: Annotated[
         int, typer.Option("--most-bytes-per-second", min=1_000, metavar="N", help="Of one connection.")
     ] = 400_000,
@@ -107,7 +113,8 @@ def door(
     """Take live calls from a telephone exchange until it is told to stop.
 
     Everything is kept in the spool until Kafka has it: a Kafka that is away delays, and loses nothing within the
-    limit. A call is heard in the mode that the rules of topology.yaml choose as it begins. What a killed door left is
+    limit. The door begins without it too; a Kafka that answers and still lacks the topics after --wait ends it.
+    A call is heard in the mode that the rules of topology.yaml choose as it begins. What a killed door left is
     sent at its next start, and those calls end as interrupted.
     SIGTERM and SIGINT (Ctrl-C) end the calls that run; a second one leaves at once. The exit code is 5 if something
     is left in the spool then: start the door again.
@@ -132,6 +139,7 @@ def door(
         admission=Admission(
             allow=networks(allow or ()),
             most_calls=most_calls,
+            most_opening=most_opening,
             most_bytes_per_second=most_bytes,
             silent_after_s=silent_after,
         ),

@@ -3,7 +3,6 @@
 import asyncio
 import importlib
 import ssl
-import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,20 +10,19 @@ from typing import Any
 
 import structlog
 
+from callbus.cli.door_kafka import Awaited
 from callbus.cli.shell import two_signals
 from callbus.codec import Codec, codec_of
-from callbus.errors import BrokerError, InputError, Refused
+from callbus.errors import BrokerError, InputError
 from callbus.kafka import Connection
 from callbus.notify import notify
 from callbus.observe.meter import GroupMeter
 from callbus.observe.server import serving
-from callbus.publisher import Publisher
 from callbus.topology import Producer, Topology
 from producers.line import Admission, Line, Recordings, Spool
 
 log = structlog.get_logger(__name__)
 
-_AGAIN_S = 0.3
 _RECORDINGS = "call-recordings"
 
 
@@ -82,43 +80,42 @@ async def run(asked: Asked, producer: Producer, graph: Topology, connection: Con
                 meter.state("joining")
                 codec = codec_of(graph, registry)
                 await asyncio.to_thread(codec.prepare, producer.outputs)
-                notify(STATUS=f"{asked.name} looks for Kafka")
-                publisher = await _connected(connection, codec, producer, asked.wait_s, stopping)
-                if publisher:
-                    stack.push_async_exit(publisher)
-                    await _take_calls(asked, producer, graph, publisher, meter, stopping)
+                await _take_calls(asked, producer, graph, connection, codec, meter, stopping)
     except asyncio.CancelledError:
         return False
     return True
-
-
-async def _connected(
-    connection: Connection, codec: Codec, producer: Producer, wait_s: float, stopping: asyncio.Event
-) -> Publisher | None:
-    """An open publisher; None if it was stopped before Kafka was there. BrokerError after `wait_s`."""
-    deadline = time.monotonic() + wait_s
-    while not stopping.is_set():
-        try:
-            return await Publisher(connection, codec, producer).__aenter__()
-        except Refused:
-            raise
-        except BrokerError:
-            if time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(_AGAIN_S)
-    return None
 
 
 async def _take_calls(
     asked: Asked,
     producer: Producer,
     graph: Topology,
-    publisher: Publisher,
+    connection: Connection,
+    codec: Codec,
     meter: GroupMeter,
     stopping: asyncio.Event,
 ) -> None:
+    """Calls are taken whether Kafka is there or not: the spool keeps them. Raises what no waiting mends."""
+    port = 0
+
+    def told() -> None:
+        """How it stands with the socket and with Kafka."""
+        if kafka.problem:
+            stopping.set()
+        if not port or stopping.is_set():
+            return
+        takes = f"{asked.name} takes calls on port {port}"
+        if kafka.publisher:
+            meter.holds(range(kafka.publisher.lanes))
+            meter.state("running")
+            notify(READY="1", STATUS=takes)
+        else:
+            meter.state("waiting_for_kafka")
+            notify(READY="1", STATUS=f"{takes}; Kafka does not answer, the spool keeps them")
+
+    kafka = Awaited(connection, codec, producer, asked.wait_s, told)
     line = Line(
-        publisher,
+        kafka,
         producer.name,
         asked.spool,
         most_calls=asked.admission.most_calls,
@@ -129,17 +126,16 @@ async def _take_calls(
     )
 
     def ready(address: tuple[str, int]) -> None:
+        nonlocal port
         host, port = address
         log.info("ready", door=asked.name, host=host, port=port, tls=asked.tls is not None)
         if not _guarded(asked):
             log.warning("open_to_everyone", door=asked.name, mend="give --allow, --token-file or --tls-clients")
-        meter.holds(range(publisher.lanes))
-        meter.state("running")
-        notify(READY="1", STATUS=f"{asked.name} takes calls on port {port}")
+        told()
 
     serve: Any = importlib.import_module(DOORS[asked.name].module).serve
     turned = {name: True for name in ("agent_first", "big_endian") if getattr(asked, name)}
-    async with line:
+    async with kafka, line:
         await serve(
             line,
             asked.listen,
@@ -152,6 +148,8 @@ async def _take_calls(
         )
         meter.state("stopping")
         notify(STOPPING="1")
+        if kafka.problem:
+            raise kafka.problem
     meter.state("stopped")
     log.info("stopped", door=asked.name, left_in_spool=line.left)
     if line.left:

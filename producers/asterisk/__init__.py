@@ -12,8 +12,9 @@ error, a limit of this door. If no leg hung up, the call is `interrupted`. The l
 as `legs.ALONE_S` of audio; meanwhile a connection more takes the place that is free: so one agent follows another.
 
 **Both legs stay side by side.** A leg that joins late, or that sent nothing for a while (hold, silence suppression)
-while the other went on, goes on where the other is; what lies between becomes a gap, which is told after a second, so
-that what was said before it is heard to its end. Both need the same format. A
+while the other went on, goes on where the other is; what lies between becomes a gap. That a gap begins is told after a
+second, so that what was said before it is heard to its end. A leg that the network held up sends what is missing in a
+burst (`producers/line/quiet.py`): then only what the clock still lacks is a gap. Both need the same format. A
 connection that sends nothing at all for `silent_after_s` is cut: set it above the longest hold without music.
 
 Digits (DTMF) are read past: they may be PINs. Kinds of frames that this reader does not know are passed over. The door

@@ -14,6 +14,7 @@ from producers.line import Admission, Busy, Line, accepted, bound
 log = structlog.get_logger(__name__)
 
 _SPARE = 32  # connections that have not begun a call yet
+_TURNS = 10  # of the event loop, within which bytes that are here already become a call's name
 
 Take = Callable[[Connection], Awaitable[None]]
 
@@ -33,8 +34,9 @@ async def serve_connections(
     """Hands each connection to `take` in a task of its own, until `stopping`; then all of them are cut and waited for.
 
     An address is looked at before a byte is read, and there are never more connections than `legs` for each of the
-    calls allowed, and a few. `last_word` is said when this side ends a connection. An exception of one connection ends
-    that connection alone. Raises InputError where nothing can listen.
+    calls allowed, and a few; of one address only `most_opening` that have not begun a call. `last_word` is said when
+    this side ends a connection. An exception of one connection ends that connection alone. Raises InputError where
+    nothing can listen.
     """
     sockets = await bound(listen)
     door = _Door(line, take, admission, legs * admission.most_calls + _SPARE, last_word, tls)
@@ -64,17 +66,21 @@ class _Door:
         self._most = most
         self._last_word = last_word
         self._tls = tls
-        self._opening = 0
-        self._connections: set[Connection] = set()
+        self._shaking_hands: list[str] = []
+        self._connections: dict[Connection, str] = {}
         self._stopping = False
 
     async def accept(self, listening: socket.socket, tasks: asyncio.TaskGroup) -> None:
         async for connected, address in accepted(listening):
+            for _ in range(_TURNS):
+                if self._why_not(address) != "opening_calls":
+                    break
+                await asyncio.sleep(0)  # many calls at once: those before may have said by now which they are
             if reason := self._why_not(address):
                 connected.close()
                 self._refuse(reason, address)
             else:
-                self._opening += 1
+                self._shaking_hands.append(address)
                 tasks.create_task(self._serve(connected, address))
 
     def stop(self) -> None:
@@ -84,9 +90,10 @@ class _Door:
 
     def _why_not(self, address: str) -> str:
         """Why a connection from there can't come in, as a word for metrics; nothing if it can."""
-        if not self._admission.admits(address):
-            return "address"
-        return "connections" if self._opening + len(self._connections) >= self._most else ""
+        opening = [one for connection, one in self._connections.items() if not connection.is_open]
+        if reason := self._admission.why_not(address, [*self._shaking_hands, *opening]):
+            return reason
+        return "connections" if len(self._shaking_hands) + len(self._connections) >= self._most else ""
 
     def _refuse(self, reason: str, address: str, problem: Exception | None = None) -> None:
         self._line.refused(reason)
@@ -99,14 +106,14 @@ class _Door:
             self._refuse("tls", address, problem)
             return
         finally:
-            self._opening -= 1
-        self._connections.add(connection)
+            self._shaking_hands.remove(address)
+        self._connections[connection] = address
         try:
             if self._stopping:
                 connection.stop()
             await self._taken(connection, address)
         finally:
-            self._connections.discard(connection)
+            del self._connections[connection]
 
     async def _taken(self, connection: Connection, address: str) -> None:
         politely = False

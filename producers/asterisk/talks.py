@@ -8,7 +8,7 @@ import structlog
 from producers.asterisk.connection import Cut
 from producers.asterisk.legs import Legs
 from producers.asterisk.protocol import Audio, ProtocolError
-from producers.line import Call, Line, Sounding, missed
+from producers.line import TOLD_S, Call, Line, Sounding, SpeaksAgain, missed
 from schemas.records import Speaker
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,9 @@ class Talk:
         self._heard = dict.fromkeys(order, 0)  # samples, with those left out
         self._heard_at_s = dict.fromkeys(order, 0.0)
         self._holes = dict.fromkeys(order, 0)  # samples to leave out before what comes next
-        self._quiet = set(order)  # legs that have not spoken, or whose silence was told
+        self._silent = set(order)  # legs that have not spoken
+        self._told: set[Speaker] = set()  # legs whose silence was told
+        self._again: dict[Speaker, SpeaksAgain] = {}
         self._alone_from = 0  # samples, when the other leg left
 
     async def hear(self, leg: Speaker, audio: Audio) -> None:
@@ -44,16 +46,17 @@ class Talk:
                 f"{audio.rate_hz} Hz in a call of {self._rate_hz} Hz; both legs of a call need the same format"
             )
         now_s = monotonic()
-        quiet_s = now_s - self._heard_at_s[leg]
-        self._leave_out(leg, missed(self._heard[leg], max(self._heard.values()), self._rate_hz, quiet_s))
-        hole, self._holes[leg] = self._holes[leg], 0
-        self._heard_at_s[leg] = now_s
-        self._quiet.discard(leg)
-        self._heard[leg] += len(audio.payload) // _SAMPLE_BYTES
-        if hole:
-            await call.skip(leg, hole)
-        await call.hear(leg, audio.payload)
-        for other in self.legs.on - self._quiet - {leg}:
+        quiet_s, self._heard_at_s[leg] = now_s - self._heard_at_s[leg], now_s
+        if leg not in self._again and (hole := self._hole(leg, quiet_s)):
+            self._again[leg] = SpeaksAgain(hole, self._rate_hz, now_s)
+        if leg in self._again:
+            self._again[leg].hear(audio.payload, now_s)
+        else:
+            await self._place(call, leg, audio.payload)
+        for one in self.legs.on:
+            if (again := self._again.get(one)) and again.known(now_s):
+                await self._settle(call, one)
+        for other in self.legs.on - self._silent - self._told - self._again.keys() - {leg}:
             await self._pause(call, other, now_s)
         alone_s = self.legs.alone_s(leg)
         if alone_s is not None and self._heard[leg] - self._alone_from > alone_s * self._rate_hz:
@@ -68,6 +71,8 @@ class Talk:
     async def left(self, leg: Speaker, hung_up: bool) -> None:
         """A leg has gone; the call ends with the last one."""
         self.legs = self.legs.leave(leg, hung_up)
+        if self._call and leg in self._again:
+            await self._settle(self._call, leg)
         self._alone_from = max(self._heard.values())
         log.info("leg_left", call_id=self.call_id, leg=leg, hung_up=hung_up)
         if self._call and self.legs.over:
@@ -76,12 +81,35 @@ class Talk:
     async def _pause(self, call: Call, leg: Speaker, now_s: float) -> None:
         """A leg that nothing comes of while the other goes on: what was said on it is told now, not when it speaks
         again. Once; the rest of its silence is left out before what comes next."""
-        hole = missed(self._heard[leg], max(self._heard.values()), self._rate_hz, now_s - self._heard_at_s[leg])
-        if hole:
-            self._quiet.add(leg)
-            self._leave_out(leg, hole)
+        if hole := self._hole(leg, now_s - self._heard_at_s[leg]):
+            told = min(hole, round(TOLD_S * self._rate_hz))
+            self._told.add(leg)
+            self._heard_at_s[leg] += told / self._rate_hz
+            self._leave_out(leg, told)
             hole, self._holes[leg] = self._holes[leg], 0
             await call.pause(leg, hole)
+
+    async def _settle(self, call: Call, leg: Speaker) -> None:
+        """A leg that spoke again: what came is put behind as much of the hole as was one."""
+        again = self._again.pop(leg)
+        self._leave_out(leg, again.lacks)
+        await self._place(call, leg, bytes(again.audio))
+
+    async def _place(self, call: Call, leg: Speaker, payload: bytes) -> None:
+        hole, self._holes[leg] = self._holes[leg], 0
+        self._silent.discard(leg)
+        self._told.discard(leg)
+        self._heard[leg] += len(payload) // _SAMPLE_BYTES
+        if hole:
+            await call.skip(leg, hole)
+        await call.hear(leg, payload)
+
+    def _hole(self, leg: Speaker, quiet_s: float) -> int:
+        """How far a leg is behind for which nothing came so long. Of one whose silence was told, every bit counts."""
+        furthest = max(self._heard.values())
+        if leg in self._told:
+            return missed(self._heard[leg], furthest, self._rate_hz, quiet_s, 0.0)
+        return missed(self._heard[leg], furthest, self._rate_hz, quiet_s)
 
     def _leave_out(self, leg: Speaker, samples: int) -> None:
         self._holes[leg] += samples

@@ -10,12 +10,13 @@ from producers.line.chunks import CHUNK_MS, Sounding
 from producers.line.line import Line
 from producers.line.listening import accepted, bound
 from producers.line.publisher import Publisher
-from producers.line.quiet import missed
+from producers.line.quiet import TOLD_S, SpeaksAgain, missed
 from producers.line.recordings import Recordings
 from producers.line.spool import Spool
 
 __all__ = [
     "CHUNK_MS",
+    "TOLD_S",
     "Admission",
     "Busy",
     "Call",
@@ -24,6 +25,7 @@ __all__ = [
     "Publisher",
     "Recordings",
     "Sounding",
+    "SpeaksAgain",
     "Spool",
     "accepted",
     "bound",

@@ -2,6 +2,7 @@
 
 import hmac
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -20,18 +21,25 @@ class Admission:
 
     allow: tuple[Network, ...] = ()  # empty: everyone
     most_calls: int = 100
+    most_opening: int = 16  # connections of one address that have not begun a call; beyond, none more comes in
     most_bytes_per_second: int = 400_000  # of a connection; beyond, it is closed
     silent_after_s: float = 30.0  # a connection that sends nothing for so long is closed
 
     def admits(self, address: str) -> bool:
         """Whether a connection from this address may stay. False for what is no address."""
         try:
-            asked: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+            asked = _read(address)
         except ValueError:
             return False
-        if isinstance(asked, IPv6Address) and asked.ipv4_mapped:  # a socket for both kinds shows IPv4 so
-            asked = asked.ipv4_mapped
         return not self.allow or any(asked in network for network in self.allow)
+
+    def why_not(self, address: str, opening: Iterable[str]) -> str:
+        """Why a connection from there can't come in, as a word for metrics; nothing if it can. `opening` are the
+        addresses of those that have not begun a call."""
+        if not self.admits(address):
+            return "address"
+        origin = _origin(address)
+        return "opening_calls" if sum(_origin(one) == origin for one in opening) >= self.most_opening else ""
 
     def pace(self) -> "Pace":
         """The measure of one connection."""
@@ -111,6 +119,19 @@ def token_from(file: Path) -> str:
 def same_token(expected: str, given: str | None) -> bool:
     """Compared in a time that does not tell how much of it was right."""
     return hmac.compare_digest(expected.encode(), (given or "").encode())
+
+
+def _read(address: str) -> IPv4Address | IPv6Address:
+    found = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:  # a socket for both kinds shows IPv4 so
+        return found.ipv4_mapped
+    return found
+
+
+def _origin(address: str) -> Network:
+    """Whom an address counts for: of IPv6 one site has 2^64 of them."""
+    found = _read(address)
+    return ip_network((found, 64 if isinstance(found, IPv6Address) else 32), strict=False)
 
 
 def _said(problem: Exception) -> str:

@@ -2,7 +2,8 @@
 
 An entry stands as its length and its CRC-32, four bytes each, and then itself. It is written with one system call and
 not forced to disk: `kill -9` takes nothing from the page cache, a power cut may. The first entry of each segment is a
-header, of which readers of the journal see nothing.
+header, of which readers of the journal see nothing. A file beside the segments marks how far Kafka has them: a segment
+and a place in it, eight bytes each. So a process that comes later sends nothing twice but what was on its way.
 """
 
 import os
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 SEGMENT_BYTES = 128 * 1024
 _FRAME = struct.Struct(">II")
+_MARK = struct.Struct(">QQ")
+_MARK_NAME = "acknowledged"
 _CLOSED = -1
 
 
@@ -55,6 +58,8 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._sizes: dict[int, int] = {}  # by number, in order
         self._writing = _CLOSED  # the file descriptor of the newest
+        self._marking = _CLOSED  # and of the mark
+        self._acknowledged = 0  # up to where, in the segment that is read
         self._reading: tuple[int, int] | None = None  # segment, and where in it what was not read begins
         self._read: deque[bytes] = deque()  # ahead of `next`, from that segment
         self._unwritten: deque[bytes] = deque()  # what the disk did not take, and must not be lost
@@ -80,6 +85,7 @@ class Journal:
                 os.truncate(journal._path(last), size)
                 journal._resize(last, size)
                 journal._writing = os.open(journal._path(last), os.O_WRONLY | os.O_APPEND)
+                journal._reading = journal._marked()
                 return journal, whole[0], whole[1:]
             journal._delete(last)
         journal.remove()
@@ -114,7 +120,8 @@ class Journal:
     def acknowledge(self) -> None:
         """What `next` gave is in Kafka."""
         if self._read:
-            self._read.popleft()
+            self._acknowledged += _FRAME.size + len(self._read.popleft())
+            self._mark()
         else:
             self._unwritten.popleft()
             self._handed_out = False
@@ -132,9 +139,10 @@ class Journal:
 
     def close(self) -> None:
         """Leave it as it is on disk."""
-        if self._writing != _CLOSED:
-            os.close(self._writing)
-            self._writing = _CLOSED
+        for file in (self._writing, self._marking):
+            if file != _CLOSED:
+                os.close(file)
+        self._writing = self._marking = _CLOSED
 
     def remove(self) -> None:
         """All of it is acknowledged: it goes."""
@@ -142,6 +150,7 @@ class Journal:
         for number in list(self._sizes):
             self._delete(number)
         with suppress(OSError):  # it was never made, or somebody has put something there
+            (self.folder / _MARK_NAME).unlink(missing_ok=True)
             self.folder.rmdir()
 
     def _write(self, entry: bytes, header: Callable[[], bytes]) -> None:
@@ -189,7 +198,10 @@ class Journal:
             found, size = entries(data)
             if size < len(data):
                 log.error("journal_damaged", journal=self.folder.name, segment=number, lost_bytes=len(data) - size)
-            self._read.extend(found[1:] if position == 0 else found)
+            self._acknowledged = position
+            if position == 0 and found:
+                self._acknowledged = _FRAME.size + len(found.pop(0))
+            self._read.extend(found)
             self._reading = (number, self._sizes[number])
             return True
         if number == numbers[-1]:
@@ -197,6 +209,24 @@ class Journal:
         self._delete(number)
         self._reading = (numbers[1], 0)
         return True
+
+    def _mark(self) -> None:
+        if self._reading is None:
+            return
+        with suppress(OSError):  # then it comes again, if this process is killed
+            if self._marking == _CLOSED:
+                self._marking = os.open(self.folder / _MARK_NAME, os.O_WRONLY | os.O_CREAT, 0o600)
+            os.pwrite(self._marking, _MARK.pack(self._reading[0], self._acknowledged), 0)
+
+    def _marked(self) -> tuple[int, int] | None:
+        """Where the process before this one had come to. None where that can't be told: then all of it comes again."""
+        first = min(self._sizes)
+        try:
+            number, position = _MARK.unpack((self.folder / _MARK_NAME).read_bytes())
+            data = self._path(first).read_bytes()[:position]
+        except (OSError, struct.error):
+            return None
+        return (first, position) if number == first and position and entries(data)[1] == position else None
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:08}.log"

@@ -51,7 +51,7 @@ class Carried:
     async def hear(self, media: Media) -> None:
         """Raises Malformed."""
         self.heard_s = asyncio.get_running_loop().time()
-        pieces = self.stream.hear(media)
+        pieces = self.stream.hear(media, self.heard_s)
         await self.pass_on(pieces)
         self.legs_s |= {leg: self.heard_s for leg, piece in pieces if isinstance(piece, Heard)}
         for leg, heard_s in list(self.legs_s.items()):
@@ -109,7 +109,8 @@ class Calls:
             await self.end(carried, None, interrupted=True)
 
     async def _begin(self, call_id: str, start: Start, carrier: Carrier) -> Carried:
-        stream = Stream.of(start, self._who_speaks, self._byte_order)
+        now_s = asyncio.get_running_loop().time()
+        stream = Stream.of(start, now_s, self._who_speaks, self._byte_order)
         try:
             call = await self._line.begin(
                 call_id, tuple(stream.legs.values()), stream.sounding, attributes_of(start, call_id)
@@ -118,7 +119,7 @@ class Calls:
             if busy.reason == "again":
                 raise Closing(Code.POLICY, busy.reason, "a call of this id was here already") from busy
             raise Closing(Code.TRY_AGAIN, busy.reason, "this door takes no more calls now") from busy
-        carried = self._carried[call_id] = Carried(call, stream, carrier, asyncio.get_running_loop().time())
+        carried = self._carried[call_id] = Carried(call, stream, carrier, now_s)
         format_ = {"codec": stream.sounding.codec, "rate_hz": stream.sounding.rate_hz}
         log.info("call_begun", door=self._line.door, call_id=call_id, legs=list(stream.legs.values()), **format_)
         return carried

@@ -46,6 +46,16 @@ class Gate(web.RequestHandler):
         self._begin_by.cancel()
 
     @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return str((self.peername or ("",))[0])
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it carries a call, or did."""
+        return self._begin_by.cancelled()
+
+    @property
     def stuck(self) -> bool:
         """Whether the other side does not read: what it was told before is still here. Then nothing may be written:
         one who waits in aiohttp until it can be, and gives up, leaves a cancelled future for whoever writes next."""
@@ -72,5 +82,5 @@ class Gate(web.RequestHandler):
         super().connection_lost(exc)
 
     def _refuse(self, reason: str) -> None:
-        self._refused(reason, str((self.peername or ("",))[0]))
+        self._refused(reason, self.address)
         self.drop()

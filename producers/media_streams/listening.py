@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from producers.line import accepted
 
@@ -14,30 +14,30 @@ class Accepting:
     def __init__(
         self,
         protocol: Callable[[], asyncio.Protocol],
-        why_not: Callable[[str, int], str],
+        why_not: Callable[[str, Collection[str]], str],
         refused: Callable[[str, str], None],
         tls: ssl.SSLContext | None,
         handshake_s: float,
     ) -> None:
-        """`why_not(address, opening)` is a word for metrics, or nothing for a connection that may come in; `refused`
-        hears that word, or "tls", and the address."""
+        """`why_not(address, opening)` is a word for metrics, or nothing for a connection that may come in beside those
+        from `opening`, which shake hands; `refused` hears that word, or "tls", and the address."""
         self._protocol = protocol
         self._why_not = why_not
         self._refused = refused
         self._tls = tls
         self._handshake_s = handshake_s
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[None], str] = {}
 
     async def run(self, listening: socket.socket) -> None:
         """Until cancelled."""
         async for connected, address in accepted(listening):
-            if reason := self._why_not(address, len(self._opening)):
+            if reason := self._why_not(address, self._opening.values()):
                 connected.close()
                 self._refused(reason, address)
                 continue
             task = asyncio.create_task(self._open(connected, address), name="media-streams: handshake")
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._opening[task] = address
+            task.add_done_callback(self._opening.pop)
 
     async def stop(self) -> None:
         """Give up the handshakes that are under way."""

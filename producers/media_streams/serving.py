@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import cast
 
 import structlog
@@ -83,11 +83,13 @@ class _Door:
     def gate(self) -> Gate:
         return Gate(self._server, self._admission, FIRST_S, self.refuse)
 
-    def why_not(self, address: str, opening: int) -> str:
+    def why_not(self, address: str, opening: Collection[str]) -> str:
         """Why a connection from there can't come in, as a word for metrics; nothing if it can."""
-        if not self._admission.admits(address):
-            return "address"
-        return "connections" if opening + len(self._server.connections) >= self._most else ""
+        connected = [cast(Gate, one) for one in self._server.connections]
+        waiting = [one.address for one in connected if not one.has_begun]
+        if reason := self._admission.why_not(address, [*opening, *waiting]):
+            return reason
+        return "connections" if len(opening) + len(connected) >= self._most else ""
 
     def refuse(self, reason: str, address: str) -> None:
         self._line.refused(reason)

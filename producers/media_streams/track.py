@@ -1,4 +1,5 @@
-"""The order of one track's audio, and its holes. Pure: `chunk` numbers and `timestamp`s decide, never a clock.
+"""The order of one track's audio, and its holes. Pure: `chunk` numbers and `timestamp`s decide; a clock only says how
+much can be missing at most.
 
 A message's *frame* is its audio. Frames become pieces, in order: what was heard, and what never came.
 """
@@ -23,11 +24,13 @@ _REMEMBERED = 64
 
 @dataclass(frozen=True, slots=True, order=True)
 class Frame:
-    """`chunk` counts the frames of the track; `at` is the first sample's position in the stream, by its timestamp."""
+    """`chunk` counts the frames of the track; `at` is the first sample's position in the stream, by its timestamp. No
+    hole before it goes beyond `until`, the position that the time has come to."""
 
     chunk: int | None
     at: int | None = field(compare=False)
     payload: bytes = field(compare=False, repr=False)
+    until: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,8 @@ class Track:
         if frame.at is None:
             return 0
         ahead, length = self._ahead(frame.at), self._samples(frame)
-        if not -BACK_MS <= ahead * 1000 / self.rate_hz <= LONGEST_HOLE_MS:
+        furthest = min(LONGEST_HOLE_MS * self.rate_hz // 1000, max(0, frame.until - self.position))
+        if not -BACK_MS * self.rate_hz // 1000 <= ahead <= furthest:
             self.origin -= ahead
             return 0
         if ahead > max(TOLERANCE_MS * self.rate_hz // 1000, 2 * length):

@@ -1,11 +1,7 @@
 """`callbus door` as a process, with real connections: from the socket to Kafka, through stops and restarts."""
 
 import asyncio
-import json
-import signal
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
@@ -13,71 +9,18 @@ import pytest
 
 from callbus.broker import EmbeddedBroker
 from tests.cli import started
+from tests.doors import LIMIT_S, Door, received, running
+from tests.integration.secured import USER, SecuredBroker
 from tests.integration.test_line import broker, published, steps
-from tests.lines import assert_whole, chunks_of, counted
+from tests.lines import assert_whole, chunks_of
 
 pytestmark = pytest.mark.broker
 
 __all__ = ["broker"]
 
-LIMIT_S = 60.0
 
-
-class Door:
-    """A running `callbus door plain` with its log."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        self.log: list[dict[str, object]] = []
-
-    async def says(self, event: str) -> dict[str, object]:
-        """Wait for this line of its log."""
-        async with asyncio.timeout(LIMIT_S):
-            return await asyncio.to_thread(self._until, event)
-
-    async def call(self, call_id: str, samples: int) -> asyncio.StreamWriter:
-        """A call that has said so much and stays open."""
-        _, writer = await asyncio.open_connection("127.0.0.1", int(str((await self.says("ready"))["port"])))
-        writer.write(call_id.encode() + b"\n" + counted(samples))
-        await writer.drain()
-        return writer
-
-    async def stopped(self) -> tuple[int, str]:
-        """Its exit code and what it said last."""
-        self.process.send_signal(signal.SIGTERM)
-        _, stderr = await asyncio.to_thread(self.process.communicate, timeout=LIMIT_S)
-        return self.process.returncode, stderr
-
-    def _until(self, event: str) -> dict[str, object]:
-        for line in self.log:
-            if line["event"] == event:
-                return line
-        assert self.process.stderr
-        for text in self.process.stderr:
-            if text.startswith("{"):
-                self.log.append(json.loads(text))
-                if self.log[-1]["event"] == event:
-                    return self.log[-1]
-        raise AssertionError(f"it ended without {event}: {self.log}")
-
-
-@asynccontextmanager
-async def door(broker: EmbeddedBroker, spool: Path, *arguments: str) -> AsyncIterator[Door]:
-    given = ("--brokers", broker.bootstrap_servers, "--listen", "0", "--spool", spool, "--log-json")
-    process = started("door", "plain", *given, *arguments)
-    try:
-        yield Door(process)
-    finally:
-        process.kill()
-        await asyncio.to_thread(process.wait)
-
-
-async def received(http: int, size: int, door: str = "plain") -> None:
-    """Wait until the door has taken so many bytes of audio, by its own metrics."""
-    wanted = f'callbus_door_received_bytes_total{{door="{door}"}} {float(size)}'
-    async with aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-        while wanted not in await (await session.get(f"http://127.0.0.1:{http}/metrics")).text():
-            await asyncio.sleep(0.05)
+def door(broker: EmbeddedBroker, spool: Path, *arguments: str) -> AbstractAsyncContextManager[Door]:
+    return running(broker.bootstrap_servers, spool, *arguments)
 
 
 async def test_a_door_takes_calls_and_is_stopped(broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -127,3 +70,55 @@ async def test_what_is_left_is_told_and_sent_by_the_next(broker: EmbeddedBroker,
         assert (await it.stopped())[0] == 0
     assert steps(await published(broker, "call-events"), "one") == ["started", "interrupted", "ended"]
     assert_whole(chunks_of(await published(broker, "call-audio"), "one", "unknown"), 50_000)
+
+
+async def test_a_door_that_starts_before_kafka(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    """It takes a call to its end; when Kafka comes, all of the call does, and the door is ready."""
+    await asyncio.to_thread(broker.kill)
+    async with door(broker, tmp_path / "spool", "--http", "0", "--wait", "0") as it:
+        http = int(str((await it.says("http"))["port"]))
+        await it.says("kafka_away")
+        early = await it.call("early", 20_000)
+        early.close()
+        await early.wait_closed()
+        await received(http, 40_000)
+        await asyncio.to_thread(broker.start)
+        await it.says("kafka_back")
+        async with aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
+            while (await session.get(f"http://127.0.0.1:{http}/readyz")).status != 200:
+                await asyncio.sleep(0.05)
+        assert (await it.stopped())[0] == 0
+    assert steps(await published(broker, "call-events"), "early") == ["started", "ended"]
+    assert_whole(chunks_of(await published(broker, "call-audio"), "early", "unknown"), 20_000)
+
+
+async def test_a_door_without_its_topics_says_so(tmp_path: Path) -> None:
+    """Kafka answers, so that waiting alone mends nothing."""
+    bare = EmbeddedBroker(tmp_path / "kafka")
+    await asyncio.to_thread(bare.start)
+    try:
+        async with door(bare, tmp_path / "spool", "--wait", "0") as it:
+            _, stderr = await asyncio.to_thread(it.process.communicate, timeout=LIMIT_S)
+    finally:
+        await asyncio.to_thread(bare.kill)
+    assert it.process.returncode == 5
+    assert "has no topic call-events, " in stderr
+    assert "run `callbus topics apply`" in stderr
+
+
+async def test_a_door_with_a_wrong_password_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting mends it, whatever --wait allows."""
+    secured = SecuredBroker(tmp_path / "kafka")
+    await asyncio.to_thread(secured.node.start)
+    wrong = secured.guarded("wrong")
+    monkeypatch.setenv("CALLBUS_SECURITY_PROTOCOL", wrong.security_protocol)
+    monkeypatch.setenv("CALLBUS_SASL_MECHANISM", "PLAIN")
+    monkeypatch.setenv("CALLBUS_SASL_USERNAME", USER)
+    monkeypatch.setenv("CALLBUS_SASL_PASSWORD", "wrong")
+    try:
+        async with running(wrong.brokers, tmp_path / "spool", "--wait", "120") as it:
+            _, stderr = await asyncio.to_thread(it.process.communicate, timeout=LIMIT_S)
+    finally:
+        await asyncio.to_thread(secured.node.stop)
+    assert it.process.returncode == 5
+    assert f"does not let {USER} in with this password" in stderr

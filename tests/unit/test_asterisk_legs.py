@@ -1,11 +1,9 @@
-"""The two legs of a call over AudioSocket: side by side, one after another, quiet, alone."""
+"""The two legs of a call over AudioSocket: side by side, one after another, alone."""
 
 from uuid import UUID
 
-import pytest
 from structlog.testing import capture_logs
 
-from producers.asterisk import talks
 from producers.asterisk.protocol import HANG_UP_FRAME
 from tests.clients.audiosocket import Leg
 from tests.clients.ringing import Door
@@ -27,73 +25,6 @@ async def test_a_leg_that_joins_late_starts_where_the_call_is(door: Door, call_i
     await door.kept.ended(call_id)
     first = door.kept.chunks(str(call_id), "agent")[0]
     assert (first.start_sample, first.sequence) == (3 * RATE_HZ, 0)
-
-
-async def test_a_leg_that_was_quiet_goes_on_where_the_call_is(
-    door: Door, call_id: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On hold an exchange sends nothing for the caller; the agent went on for 3 s."""
-    clock_s = [1000.0]
-    monkeypatch.setattr(talks, "monotonic", lambda: clock_s[0])
-    caller = await Leg.of(call_id, door.address)
-    await caller.speak(noise(0.5))
-    await heard(door, call_id, "caller", 2)
-    agent = await Leg.of(call_id, door.address)
-    await agent.speak(noise(3.0, 1))
-    await heard(door, call_id, "agent", 12)
-    clock_s[0] += 3.0
-    await caller.speak(noise(0.5, 2))
-    await caller.hang_up()
-    await agent.hang_up()
-    await door.kept.ended(call_id)
-    starts = [chunk.start_sample for chunk in door.kept.chunks(str(call_id), "caller")]
-    assert starts[:3] == [0, 2_000, 4_000 + 3 * RATE_HZ]
-
-
-async def test_what_a_leg_said_before_it_went_quiet_is_told(
-    door: Door, call_id: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A telephone that sends no silence: after a second its last words are on their way, with where its hole begins.
-    Once, whatever the other leg goes on to say; and no sample is moved."""
-    clock_s = [1000.0]
-    monkeypatch.setattr(talks, "monotonic", lambda: clock_s[0])
-    caller, agent = await Leg.of(call_id, door.address), await Leg.of(call_id, door.address)
-    await caller.speak(noise(0.6))
-    await heard(door, call_id, "caller", 2)
-    for seconds, chunks in ((1.5, 6), (0.5, 8), (3.0, 20)):
-        await agent.speak(noise(seconds, 1))
-        await heard(door, call_id, "agent", chunks)
-        clock_s[0] += seconds
-    told = [(c.start_sample, len(c.payload) // 2) for c in door.kept.chunks(str(call_id), "caller")]
-    *before, (beyond, samples) = told
-    assert before == [(0, 2_000), (2_000, 2_000), (4_000, 800)]
-    assert samples == 0
-    assert 1.5 * RATE_HZ < beyond < 2 * RATE_HZ
-    await caller.speak(noise(0.5, 2))
-    await caller.hang_up()
-    await agent.hang_up()
-    await door.kept.ended(call_id)
-    assert door.kept.chunks(str(call_id), "caller")[4].start_sample == 5 * RATE_HZ
-    assert door.kept.audio(call_id, "caller") == noise(0.6) + noise(0.5, 2)
-
-
-async def test_a_leg_that_never_spoke_has_nothing_to_tell(
-    door: Door, call_id: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its telephone rings: its first chunk is the first that it says, so that no gap comes before it."""
-    clock_s = [1000.0]
-    monkeypatch.setattr(talks, "monotonic", lambda: clock_s[0])
-    caller, agent = await Leg.of(call_id, door.address), await Leg.of(call_id, door.address)
-    for chunks in (12, 24):
-        await caller.speak(noise(3.0))
-        await heard(door, call_id, "caller", chunks)
-        clock_s[0] += 3.0
-    await agent.speak(noise(0.5, 1))
-    await caller.hang_up()
-    await agent.hang_up()
-    await door.kept.ended(call_id)
-    first = door.kept.chunks(str(call_id), "agent")[0]
-    assert (first.sequence, first.start_sample, len(first.payload)) == (0, 6 * RATE_HZ, 4_000)
 
 
 async def test_one_agent_follows_another(door: Door, call_id: UUID) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import ssl
 import uuid
 from collections.abc import Callable
@@ -114,6 +115,37 @@ async def test_connections_have_a_ceiling_too(tmp_path: Path, monkeypatch: pytes
         assert door.refused("connections") == before + 1
         for leg in legs:
             leg.reset()
+
+
+@pytest.mark.parametrize("serve", SERVES)
+async def test_one_address_can_t_take_all_the_places(serve: Any, tmp_path: Path, call_id: UUID) -> None:
+    """Idle connections from one address, however many: a call from another begins."""
+    async with ringing(serve, tmp_path, replace(FAST, most_calls=1, most_opening=4)) as door:
+        before = door.refused("opening_calls")
+        idle = [await Leg.connect(door.address) for _ in range(60)]
+        await until(lambda: door.refused("opening_calls") == before + 56)
+        leg = Leg(*await asyncio.open_connection(*door.address, local_addr=("127.0.0.2", 0)))
+        await leg.send(opening(serve, call_id) + speech(serve, SECOND))
+        await until(lambda: door.line.running == 1)
+        await leg.close()
+        assert await door.kept.ended(call_id) == ["started", "ended"]
+        for one in idle:
+            one.reset()
+
+
+@pytest.mark.parametrize("serve", SERVES)
+async def test_many_calls_at_once_are_no_strangers(serve: Any, tmp_path: Path) -> None:
+    """All of them were there before the door looked, and say which calls they are."""
+    async with ringing(serve, tmp_path, replace(FAST, most_opening=2)) as door:
+        call_ids = [uuid.uuid4() for _ in range(50)]
+        sockets = [socket.create_connection(door.address) for _ in call_ids]
+        for one, call_id in zip(sockets, call_ids, strict=True):
+            one.sendall(opening(serve, call_id) + speech(serve, SECOND))
+        await until(lambda: door.line.running == 50)
+        for one in sockets:
+            one.close()
+        for call_id in call_ids:
+            await door.kept.ended(call_id)
 
 
 @pytest.mark.parametrize("serve", SERVES)

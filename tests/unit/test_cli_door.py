@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import aiohttp
 import pytest
 import yaml
 
 from callbus.cli.door_work import DOORS
 from callbus.topology import load
 from tests.cli import ROOT, TOPOLOGY, callbus
+from tests.doors import received, running
 
 NO_KAFKA = ("--brokers", "127.0.0.1:1", "--wait", "0")
 
@@ -31,7 +33,6 @@ def said(tmp_path: Path, *arguments: str | Path) -> tuple[int, str]:
         (["--listen", "here"], 2, "'here' is no [HOST:]PORT"),
         (["--spool-limit", "much"], 2, "'much' is no size; give bytes, or e.g. 512MiB or 4GiB"),
         (["--spool-limit", "1KiB"], 7, "a spool of 1024 bytes is too small"),
-        ([], 5, "127.0.0.1:1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -40,6 +41,24 @@ def test_what_is_wrong_is_said(tmp_path: Path, arguments: list[str], code: int, 
     found, stderr = said(tmp_path, *arguments)
     assert words in stderr
     assert found == code
+
+
+async def test_a_door_opens_without_kafka(tmp_path: Path) -> None:
+    """It takes calls, its spool keeps them, and log, /readyz and metrics say that Kafka is away. Stopped, it says what
+    is left."""
+    async with running("127.0.0.1:1", tmp_path / "spool", "--http", "0", "--wait", "0", "--leave-within", "0") as door:
+        http = int(str((await door.says("http"))["port"]))
+        assert "no Kafka broker answers at 127.0.0.1:1" in str((await door.says("kafka_away"))["reason"])
+        call = await door.call("one", 50_000)
+        await received(http, 100_000)
+        async with aiohttp.ClientSession() as session:
+            ready = await session.get(f"http://127.0.0.1:{http}/readyz")
+            assert (ready.status, "Kafka does not answer" in await ready.text()) == (503, True)
+            metrics = await (await session.get(f"http://127.0.0.1:{http}/metrics")).text()
+        assert 'callbus_group_state{callbus_group_state="waiting_for_kafka",group="plain"} 1.0' in metrics
+        code, stderr = await door.stopped()
+        call.close()
+    assert (code, "1 call could not be sent to Kafka whole; what is left waits there" in stderr) == (5, True)
 
 
 def test_a_spool_that_can_t_be_written(tmp_path: Path) -> None:

@@ -34,6 +34,26 @@ def test_an_allow_list(address: str, admitted: bool) -> None:
     assert Admission(allow=networks(["10.1.0.0/16", "192.0.2.7", "2001:db8::/32"])).admits(address) is admitted
 
 
+@pytest.mark.parametrize(
+    ("address", "opening", "reason"),
+    [
+        ("203.0.113.9", ["203.0.113.9"], ""),
+        ("203.0.113.9", ["203.0.113.9", "203.0.113.9"], "opening_calls"),
+        ("203.0.113.9", ["203.0.113.8", "203.0.113.9"], ""),
+        ("203.0.113.9", ["::ffff:203.0.113.9", "203.0.113.9"], "opening_calls"),
+        ("2001:db8::9", ["2001:db8::1", "2001:db8::ffff:2"], "opening_calls"),
+        ("2001:db8::9", ["2001:db8:0:1::1", "2001:db8:0:2::1"], ""),
+        ("10.0.0.1", [], "address"),
+    ],
+)
+def test_an_address_has_so_many_that_begin(address: str, opening: list[str], reason: str) -> None:
+    """Those who send nothing take no place of others. Of IPv6, a network of 64 bits counts as one."""
+    assert (
+        Admission(allow=networks(["203.0.113.0/24", "2001:db8::/32"]), most_opening=2).why_not(address, opening)
+        == reason
+    )
+
+
 def test_without_a_list_everyone_is_admitted() -> None:
     """But what is no address."""
     assert Admission().admits("203.0.113.9")

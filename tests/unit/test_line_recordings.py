@@ -171,24 +171,27 @@ async def test_a_killed_door_records_what_was_heard(kafka: Memory, tmp_path: Pat
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("mode", ["post-call", "hybrid"])
 async def test_a_door_killed_after_the_call_s_end_still_makes_its_recording(
-    kafka: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kafka: Memory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
-    """That call had ended well: it is not interrupted."""
+    """That call had ended well: it is not interrupted, and nothing of it is sent again. Whoever has forgotten the call
+    by then would hear its last seconds as new ones."""
 
     async def never(*_: object) -> None:
         raise AssertionError("killed before")
 
     with monkeypatch.context() as patched:
         patched.setattr("producers.line.hearing.Hearing.make", never)
-        async with line(kafka, tmp_path, "post-call") as door:
+        async with line(kafka, tmp_path, mode) as door:
             call = await door.begin("one", ["caller"], SOUNDING)
             await call.hear("caller", counted(2_500))
             await call.end()
         assert door.left == 1
-    async with line(kafka, tmp_path, "post-call") as again:
+    async with line(kafka, tmp_path, mode) as again:
         await until(lambda: again.left == 0)
     assert kafka.steps("one") == ["started", "ended"]
+    assert len({event.event_id for event in kafka.events}) == len(kafka.events)
     assert np.array_equal(heard(kafka.recordings("one")[0])[0], of(2_500))
 
 

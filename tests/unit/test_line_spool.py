@@ -189,6 +189,23 @@ async def test_a_killed_door_sends_what_it_kept_and_ends_its_calls(kafka: Memory
     assert ended.at_ms == agent[-2].at_ms  # when it was last heard of, not when the door came back
 
 
+async def test_what_kafka_has_of_a_killed_door_is_not_sent_again(kafka: Memory, tmp_path: Path) -> None:
+    """Though it stands in its journal still: only what was kept since, and the end."""
+    async with line(kafka, tmp_path / "a") as door:
+        call = await door.begin("one", ["caller"], SOUNDING)
+        await call.hear("caller", counted(20_000))
+        await until(lambda: len(kafka.events) == 11)
+        kafka.hanging.clear()
+        await call.hear("caller", counted(4_000, 20_000))
+        killed(tmp_path / "a", tmp_path / "b")
+    kafka.hanging.set()
+    async with line(kafka, tmp_path / "b") as again:
+        await until(lambda: again.left == 0)
+    assert kafka.steps("one") == ["started", "interrupted", "ended"]
+    assert b"".join(chunk.payload for chunk in kafka.chunks("one", "caller")) == counted(24_000)
+    assert len({event.event_id for event in kafka.events}) == len(kafka.events)
+
+
 async def test_a_call_left_over_twice_ends_once(kafka: Memory, tmp_path: Path) -> None:
     """Killed again while it sends: the ids are the same, and `interrupted` is said once."""
     kafka.hanging.clear()

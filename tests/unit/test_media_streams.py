@@ -20,7 +20,7 @@ from producers.media_streams.start import (
     sounding_of,
     tracks_of,
 )
-from producers.media_streams.stream import Stream
+from producers.media_streams.stream import EARLY_S, Stream
 from producers.media_streams.track import Heard
 
 MULAW = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
@@ -276,15 +276,18 @@ def heard_by(messages: list[str | bytes]) -> None:
         try:
             message = parse(data)
             if isinstance(message, Start) and stream is None:
-                stream = Stream.of(message)
+                stream = Stream.of(message, 0.0)
                 call_id = call_id_of(message)
                 assert 0 < len(call_id) <= 128
                 assert len(attributes_of(message, call_id)) <= MOST_ATTRIBUTES
             elif isinstance(message, Start) and stream:
                 stream.go_on(message, 1.0)
             elif isinstance(message, Media) and stream:
-                pieces = stream.hear(message)
-                assert all(piece.payload if isinstance(piece, Heard) else piece.samples > 0 for _, piece in pieces)
+                pieces = stream.hear(message, 1.0)
+                longest = (1.0 + EARLY_S) * stream.sounding.rate_hz
+                assert all(
+                    piece.payload if isinstance(piece, Heard) else 0 < piece.samples <= longest for _, piece in pieces
+                )
             if stream:
                 stream.check(message)
         except (Malformed, Closing) as told:

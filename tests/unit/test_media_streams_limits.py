@@ -11,7 +11,7 @@ import pytest
 from producers.media_streams import connection, serving
 from tests.clients.media_stream import dial
 from tests.clients.ringing import FAST
-from tests.unit.media_streams import FRAME, UPGRADE, answer, open_door, raw, serve, text_frame
+from tests.unit.media_streams import FRAME, UPGRADE, answer, open_door, raw, serve, start_message, text_frame
 from tests.until import until
 
 
@@ -40,6 +40,25 @@ async def test_connections_have_a_ceiling_too(tmp_path: Path, monkeypatch: pytes
         assert door.refused("connections") == before + 1
         for _, writer in sockets:
             writer.close()
+
+
+async def test_one_address_can_t_take_all_the_places(tmp_path: Path) -> None:
+    """Idle connections from one address, however many: a call from another begins. So does one more from there, once
+    those before have begun theirs."""
+    async with open_door(serve, tmp_path, replace(FAST, most_calls=2, most_opening=4)) as door:
+        before = door.refused("opening_calls")
+        idle = [await raw(door) for _ in range(60)]
+        await until(lambda: door.refused("opening_calls") == before + 56)
+        reader, writer = await asyncio.open_connection(*door.address, local_addr=("127.0.0.2", 0))
+        writer.write(UPGRADE + text_frame(start_message("CA1")))
+        await until(lambda: door.line.running == 1)
+        idle[0][1].write(UPGRADE + text_frame(start_message("CA2")))
+        await until(lambda: door.line.running == 2)
+        idle.append(await raw(door))
+        idle[-1][1].write(UPGRADE)
+        assert (await idle[-1][0].readline()).startswith(b"HTTP/1.1 101 ")
+        for _, one in [*idle, (reader, writer)]:
+            one.close()
 
 
 async def test_who_sends_too_fast_is_closed(tmp_path: Path) -> None:

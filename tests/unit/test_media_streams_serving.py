@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from producers import media_streams
+from producers.line import TOLD_S
 from producers.media_streams import calls
 from schemas.records import CallEvent
 from tests.clients.media_stream import Platform, dial
@@ -122,7 +123,7 @@ async def test_what_a_leg_said_before_it_went_quiet_is_told(door: Door) -> None:
     *before, (beyond, size) = told
     assert before == [(0, 2_000), (2_000, 2_000), (4_000, 800)]
     assert size == 0
-    assert 1.6 * 8_000 < beyond < 1.8 * 8_000
+    assert beyond == 4_800 + TOLD_S * 8_000
     assert door.kept.chunks(platform.call_sid, "caller")[4].start_sample == 3_600 * 8
     assert door.kept.audio(platform.call_sid, "caller") == noise(0.6, 1) + noise(0.5, 4)
 

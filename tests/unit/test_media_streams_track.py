@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.line import TOLD_S
 from producers.media_streams.closing import Closing, Malformed
 from producers.media_streams.messages import Media, Start
-from producers.media_streams.stream import Stream
+from producers.media_streams.stream import EARLY_S, Stream
 from producers.media_streams.track import (
     ASTRAY_FRAMES,
     BACK_MS,
@@ -25,12 +26,14 @@ from producers.media_streams.track import (
 
 RATE_HZ = 8_000
 FRAME = 160  # samples, and bytes of µ-law: 20 ms
+EVER = 1 << 62  # samples
+LATE_S = 86_400.0  # so long after its start no timestamp of these is ahead of the clock
 
 
 def frame(number: int, chunk: int | None = -1, at: int | None = -1) -> Frame:
     """The frame that is number `number` from 0, of bytes that tell it apart."""
     payload = number.to_bytes(2, "big") * (FRAME // 2)
-    return Frame(number + 1 if chunk == -1 else chunk, number * FRAME if at == -1 else at, payload)
+    return Frame(number + 1 if chunk == -1 else chunk, number * FRAME if at == -1 else at, payload, EVER)
 
 
 def taken(track: Track, frames: Iterable[Frame]) -> list[Piece]:
@@ -156,7 +159,7 @@ def test_time_that_goes_back_begins_anew(track: Track) -> None:
 
 def test_an_empty_frame_is_nothing(track: Track) -> None:
     """Some platforms send one at the end."""
-    assert track.take(Frame(1, 0, b"")) == []
+    assert track.take(Frame(1, 0, b"", EVER)) == []
 
 
 def test_what_waits_is_bounded(track: Track) -> None:
@@ -173,7 +176,7 @@ START = {
 
 def stream(encoding: str = "audio/x-mulaw", byte_order: str = "little", **about: object) -> Stream:
     facts = START["start"] | {"mediaFormat": {"encoding": encoding, "sampleRate": 8000}} | about
-    return Stream.of(Start.model_validate({"start": facts}), byte_order=byte_order)  # type: ignore[arg-type]
+    return Stream.of(Start.model_validate({"start": facts}), 0.0, byte_order=byte_order)  # type: ignore[arg-type]
 
 
 def media(track: str, payload: bytes, at_ms: float | None = None, chunk: int | None = None) -> Media:
@@ -183,10 +186,10 @@ def media(track: str, payload: bytes, at_ms: float | None = None, chunk: int | N
 def test_inbound_is_the_caller_and_outbound_the_agent() -> None:
     """Also under the names that TwiML has for tracks; a track that was not announced is counted, not heard."""
     both = stream(tracks=["inbound", "outbound"])
-    assert both.hear(media("inbound", b"a")) == [("caller", Heard(b"a"))]
-    assert both.hear(media("outbound_track", b"b")) == [("agent", Heard(b"b"))]
+    assert both.hear(media("inbound", b"a"), LATE_S) == [("caller", Heard(b"a"))]
+    assert both.hear(media("outbound_track", b"b"), LATE_S) == [("agent", Heard(b"b"))]
     one = stream(tracks=["inbound"])
-    assert one.hear(media("outbound", b"b")) == []
+    assert one.hear(media("outbound", b"b"), LATE_S) == []
     assert one.counts.strays == 1
 
 
@@ -194,8 +197,8 @@ def test_unix_time_is_counted_from_its_first_value_for_both_tracks() -> None:
     """As Plivo sends it: the leg that comes a second later begins with a second's hole."""
     both = stream(tracks=["inbound", "outbound"])
     began_ms = 1_700_000_000_000.0
-    assert both.hear(media("inbound", b"a" * FRAME, began_ms)) == [("caller", Heard(b"a" * FRAME))]
-    late = both.hear(media("outbound", b"b" * FRAME, began_ms + 1_000))
+    assert both.hear(media("inbound", b"a" * FRAME, began_ms), LATE_S) == [("caller", Heard(b"a" * FRAME))]
+    late = both.hear(media("outbound", b"b" * FRAME, began_ms + 1_000), LATE_S)
     assert late == [("agent", Missed(8_000)), ("agent", Heard(b"b" * FRAME))]
 
 
@@ -203,9 +206,53 @@ def test_unix_time_is_counted_from_its_first_value_for_both_tracks() -> None:
 def test_linear_audio_comes_out_little_endian(byte_order: str, heard: bytes) -> None:
     """Whichever end the platform sends first."""
     linear = stream("audio/x-l16", byte_order)
-    assert linear.hear(media("inbound", b"\x01\x02\x03\x04")) == [("caller", Heard(heard))]
+    assert linear.hear(media("inbound", b"\x01\x02\x03\x04"), LATE_S) == [("caller", Heard(heard))]
     with pytest.raises(Malformed):
-        linear.hear(media("inbound", b"\x01\x02\x03"))
+        linear.hear(media("inbound", b"\x01\x02\x03"), LATE_S)
+
+
+@pytest.mark.parametrize("unit_ms", [1, 1_000, 1_000_000])
+def test_a_call_is_no_longer_than_the_time_it_took(unit_ms: int) -> None:
+    """Timestamps in other units than milliseconds make no holes: two seconds of audio are two seconds."""
+    one = stream(tracks=["inbound"])
+    pieces = [
+        piece
+        for number in range(100)
+        for piece in one.hear(media("inbound", b"a" * FRAME, 20 * number * unit_ms, number + 1), number * 0.02)
+    ]
+    assert pieces == [("caller", Heard(b"a" * FRAME))] * 100
+
+
+def test_many_holes_are_bounded_together() -> None:
+    """Each of them would be shorter than the call so far."""
+    one, samples, at_ms = stream(tracks=["inbound"]), 0, 0.0
+    for number in range(500):
+        now_s = number * 0.02
+        at_ms += 20 + 500 * now_s
+        for _, piece in one.hear(media("inbound", b"a" * FRAME, at_ms, number + 1), now_s):
+            samples += piece.samples if isinstance(piece, Missed) else len(piece.payload)
+    assert 10 * RATE_HZ < samples <= (10 + EARLY_S + 10) * RATE_HZ
+
+
+def test_a_hole_as_long_as_the_time_is_a_hole() -> None:
+    """The platform sent nothing while nobody spoke, for three minutes."""
+    one = stream(tracks=["inbound"])
+    one.hear(media("inbound", b"a" * FRAME, 0, 1), 0.0)
+    after = one.hear(media("inbound", b"b" * FRAME, 180_000, 2), 178.0)
+    assert after == [("caller", Missed(180 * RATE_HZ - FRAME)), ("caller", Heard(b"b" * FRAME))]
+
+
+def test_a_track_that_the_network_held_up_keeps_its_place() -> None:
+    """It was told that nothing came; then all of it comes in a burst. The next hole puts right what that had moved."""
+    both, told = stream(tracks=["inbound", "outbound"]), round(TOLD_S * RATE_HZ)
+    for number in range(150):
+        both.hear(media("outbound", b"b" * FRAME, number * 20, number + 1), number * 0.02)
+    assert both.pause("caller", 3.0) == [("caller", Missed(told, at_once=True))]
+    for number in range(150):
+        late = media("inbound", number.to_bytes(2, "big") * (FRAME // 2), number * 20, number + 1)
+        assert [type(piece) for _, piece in both.hear(late, 3.0)] == [Heard]
+    [(_, hole), _] = both.hear(media("inbound", b"c" * FRAME, 5_000, 151), 5.0)
+    assert hole == Missed(2 * RATE_HZ - told)
 
 
 def test_sequence_numbers_are_checked() -> None:
@@ -219,23 +266,23 @@ def test_sequence_numbers_are_checked() -> None:
 def test_a_new_stream_goes_on_after_the_time_that_was_missed() -> None:
     """Its numbers start again; both legs go on at one place."""
     both = stream(tracks=["inbound", "outbound"])
-    both.hear(media("inbound", b"a" * 800, 0, 1))
-    both.hear(media("outbound", b"b" * 640, 0, 1))
+    both.hear(media("inbound", b"a" * 800, 0, 1), LATE_S)
+    both.hear(media("outbound", b"b" * 640, 0, 1), LATE_S)
     again = Start.model_validate({"start": START["start"] | {"streamSid": "MZ2", "tracks": ["inbound", "outbound"]}})
     assert both.go_on(again, 2.0) == [("caller", Missed(16_000)), ("agent", Missed(16_160))]
-    assert both.hear(media("inbound", b"c" * FRAME, 0, 1)) == [("caller", Heard(b"c" * FRAME))]
-    assert both.hear(media("outbound", b"d" * FRAME, 0, 1)) == [("agent", Heard(b"d" * FRAME))]
+    assert both.hear(media("inbound", b"c" * FRAME, 0, 1), LATE_S) == [("caller", Heard(b"c" * FRAME))]
+    assert both.hear(media("outbound", b"d" * FRAME, 0, 1), LATE_S) == [("agent", Heard(b"d" * FRAME))]
 
 
 def test_the_same_stream_goes_on_by_its_own_count() -> None:
     """What was heard already is not heard again; what is missing is what its timestamps say."""
     one = stream(tracks=["inbound"])
     for number in range(5):
-        one.hear(media("inbound", bytes([number]) * FRAME, number * 20, number + 1))
+        one.hear(media("inbound", bytes([number]) * FRAME, number * 20, number + 1), LATE_S)
     again = Start.model_validate({"sequenceNumber": 7, "start": START["start"] | {"tracks": ["inbound"]}})
     assert one.go_on(again, 3.0) == []
-    assert one.hear(media("inbound", b"\x04" * FRAME, 80, 5)) == []
-    assert one.hear(media("inbound", b"\x09" * FRAME, 1_000, 6)) == [
+    assert one.hear(media("inbound", b"\x04" * FRAME, 80, 5), LATE_S) == []
+    assert one.hear(media("inbound", b"\x09" * FRAME, 1_000, 6), LATE_S) == [
         ("caller", Missed(7_200)),
         ("caller", Heard(b"\x09" * FRAME)),
     ]
