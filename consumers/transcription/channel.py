@@ -98,8 +98,8 @@ class Channel:
     def hear(self, chunk: AudioChunk, arrival: int, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Take in one more chunk. Before its turn it waits; missing audio becomes a `Gap`.
 
-        A missing chunk is given up once `REORDER_S` of later audio is here, or the channel's last chunk. If it comes
-        even so, it is counted as late. What was heard before changes nothing.
+        A missing chunk is given up once `REORDER_S` of later audio is here. If it comes even so, it is counted as late.
+        What was heard before changes nothing. The last chunk waits like others, at most until the call falls silent.
 
         Raises `Reject` for a chunk that can't be used: then `skip` it.
         """
@@ -112,8 +112,7 @@ class Channel:
         if channel.replaying and chunk.sequence == channel.next_sequence:
             known = min(known, one.start)
         check_place(channel.pending, known, one)
-        channel = replace(channel, pending=queued(channel.pending, one), oldest=channel.oldest or one)
-        return channel._end(chunk, vad) if chunk.last else channel._catch_up(vad)
+        return replace(channel, pending=queued(channel.pending, one), oldest=channel.oldest or one)._catch_up(vad)
 
     def skip(self, chunk: AudioChunk, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Go on after a chunk was rejected: as if it had never come, but that the last one ends its channel."""
@@ -128,6 +127,11 @@ class Channel:
     def knows(self, chunk: AudioChunk) -> bool:
         """Whether there is nothing to hear in it: it was heard or given up, or it waits already."""
         return self.ended or 0 <= chunk.sequence < self.next_sequence or waits(self.pending, chunk.sequence)
+
+    @property
+    def waiting_end(self) -> AudioChunk | None:
+        """The channel's last chunk, if it is here before its turn."""
+        return next((one.chunk for one in self.pending if one.chunk.last), None)
 
     def _again(self, chunk: AudioChunk) -> "Channel":
         """The same if this is a double. A late chunk is no longer missing, so that its own doubles count no more."""
@@ -152,6 +156,9 @@ class Channel:
             one, *rest = channel.pending
             channel, more = replace(channel, pending=tuple(rest))._take(one, vad)
             pieces += more
+            if one.chunk.last:
+                channel, more = channel._end(one.chunk, vad)
+                pieces += more
         return channel, pieces
 
     def _in_turn(self, first: Held) -> bool:

@@ -81,7 +81,9 @@ class Saying:
     def _end(self, part: Part) -> list[Utterance]:
         """The end, if this part has come to it."""
         turn, listened = part.turn, part.listened
-        call_id, length_ms = turn.one.call_id, listened.call.length_ms
+        call_id, length_ms, late = turn.one.call_id, listened.call.length_ms, listened.call.late
+        if late and (listened.ended_by or listened.silent):
+            log.warning("a call ended without audio that came too late", call_id=call_id, chunks=late)
         if last := listened.ended_by:
             return [
                 utterances.end(
