@@ -79,13 +79,14 @@ def listen(call: Call, chunks: Sequence[AudioChunk], vad: Vad) -> Listened:
             rejected.append((chunk, _too_many(chunk, channels)))
             continue
         known = channels.get(chunk.channel)
-        before = known or Channel(chunk.channel)
+        before, told = known or Channel(chunk.channel), known is None or chunk.last
         try:
             channel, heard = before.hear(chunk, arrival, vad)
+            told = channel is not known
         except Reject as reason:
             rejected.append((chunk, reason))
             channel, heard = before.skip(chunk, vad)
-        if channel is not known:
+        if told:
             newest = max(newest, (chunk.at_ms, chunk.event_id))
         channels[chunk.channel] = channel
         pieces += heard

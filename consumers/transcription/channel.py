@@ -11,7 +11,17 @@ import numpy as np
 from callbus.audio import Samples
 from callbus.errors import Reject
 from consumers.transcription.codecs import decode
-from consumers.transcription.ordering import Held, Missing, Pending, check_place, first_come, overdue, queued, waits
+from consumers.transcription.ordering import (
+    MOST_PENDING,
+    Held,
+    Missing,
+    Pending,
+    check_place,
+    first_come,
+    overdue,
+    queued,
+    waits,
+)
 from consumers.transcription.segmenter import Cut, Segmenter
 from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
@@ -67,6 +77,7 @@ class Channel:
     oldest: Held | None = None  # of `held` and `pending`, the one that came first
     missing: Missing = field(default_factory=Missing)
     late: int = 0  # chunks that came after they had been given up
+    refused: frozenset[int] = frozenset()  # sequences of chunks that were rejected
 
     @classmethod
     def restored(cls, progress: ChannelProgress) -> "Channel":
@@ -115,8 +126,15 @@ class Channel:
         return replace(channel, pending=queued(channel.pending, one), oldest=channel.oldest or one)._catch_up(vad)
 
     def skip(self, chunk: AudioChunk, vad: Vad) -> tuple["Channel", list[Piece]]:
-        """Go on after a chunk was rejected: as if it had never come, but that the last one ends its channel."""
-        return self._end(chunk, vad) if chunk.last else (self, [])
+        """Go on after a chunk was rejected: as if it had never come, but that the last one ends its channel, and waits
+        for none that was rejected. Which they were is in memory only: after a crash it waits, and says the same.
+        """
+        if chunk.last:
+            return self._end(chunk, vad)
+        if not 0 <= chunk.sequence - self.next_sequence < MOST_PENDING:
+            return self, []
+        known = frozenset(number for number in self.refused if number >= self.next_sequence)
+        return replace(self, refused=known | {chunk.sequence})._catch_up(vad)
 
     def finish(self, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Say all that is left, whatever is missing in it, and start afresh where the audio ends."""
@@ -168,7 +186,12 @@ class Channel:
         never left the door (its disk was full).
         """
         adjoins = first.chunk.sequence == self.next_sequence or first.start == self.received
-        return adjoins or overdue(self.pending, self.rate_hz)
+        return adjoins or overdue(self.pending, self.rate_hz) or self._waits_in_vain(first)
+
+    def _waits_in_vain(self, first: Held) -> bool:
+        """Whether the last chunk is here, and all that is missing before the first of `pending` was rejected."""
+        between = range(self.next_sequence, first.chunk.sequence)
+        return self.waiting_end is not None and all(number in self.refused for number in between)
 
     def _take(self, one: Held, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Hear a chunk, and give up what is missing before it."""

@@ -5,7 +5,7 @@ revision's number counts these positions, so that it goes on after a crash. Unti
 tried, so that the first words come soon; from then on every third one. Which of them are told may depend on the
 moment: of several only the newest, under load fewer or none, and no more of them at once than the budget allows.
 Partials are no state, and what is published for good never depends on them, but that a final says (`degraded`) where
-all that were due were left out.
+all that were due were left out because of the lag.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -63,6 +63,7 @@ class Told:
     revision: int = 0
     hypothesis: Hypothesis = field(default_factory=Hypothesis)
     thinned: bool = False  # one was put off since the newest
+    left_out: bool = False  # one was due while the group was too far behind to tell any
 
     @property
     def begun(self) -> bool:
@@ -131,19 +132,21 @@ def put_off(one: Due) -> Told:
 
 
 def left_out(following: Following) -> Following:
-    """The same after none of those that are due now is told."""
-    return following.telling((one.speaker, put_off(one)) for one in due(following, 1))
+    """The same after none of those that are due now is told: the group is too far behind."""
+    return following.telling((one.speaker, replace(put_off(one), left_out=True)) for one in due(following, 1))
 
 
 def untold(before: Following, pieces: Iterable[Piece], every: int) -> frozenset[tuple[Speaker, int]]:
-    """The finals, as (speaker, start), of which partials were due and every one was left out; those that began and
-    ended since the batch before, where none is told now."""
+    """The finals, as (speaker, start), of which partials were due and every one was left out because of the lag; those
+    that began and ended since the batch before, where none is told now. What only lacked room is not among them: that
+    follows from how the log is cut into batches, and finals do not.
+    """
     found = set()
     for piece in pieces:
         if isinstance(piece, Segment) and piece.offset - piece.onset >= FIRST_MS * piece.sound.rate_hz // 1000:
             told = before.told.get(piece.speaker)
             known = told if told and told.start == piece.start else Told(piece.start)
-            if not known.revision and (known.thinned or not every):
+            if not known.revision and (known.left_out or not every):
                 found.add((piece.speaker, piece.start))
     return frozenset(found)
 

@@ -53,8 +53,8 @@ def test_what_was_thinned_out_is_said(vad: Vad, call: list[AudioChunk], behind_s
     assert len(long) > 3
 
 
-def test_a_final_whose_partials_all_lacked_room_says_so(vad: Vad, call: list[AudioChunk]) -> None:
-    """Or that came and went in one batch while none is told; a short one, of which none was due, says nothing."""
+def test_a_final_of_which_nothing_was_told_says_so(vad: Vad, call: list[AudioChunk]) -> None:
+    """One that came and went in one batch while none is told; a short one, of which none was due, says nothing."""
     at_once = transcription(vad, Digests()).advance([CallSlice("call", call, None, None, behind_s=9.0)])[0]
     long = [one.end_ms - one.start_ms >= FIRST_MS for one in utterances(at_once) if one.kind == "speech"]
     assert [bool(one.degraded) for one in utterances(at_once) if one.kind == "speech"] == long
@@ -63,30 +63,6 @@ def test_a_final_whose_partials_all_lacked_room_says_so(vad: Vad, call: list[Aud
     assert not any(one.degraded for one in utterances(usual))
     none = transcription(vad, Digests(), Options(partials=None))
     assert not any(one.degraded for one in utterances(next(steps(none, call, len(call), behind_s=9.0))))
-
-
-def test_what_never_had_room_is_said_of_the_final(vad: Vad, call: list[AudioChunk]) -> None:
-    """One call's partials use up the budget for all: the others' finals say that they had none."""
-    consumer = transcription(vad, options=Options(partials=Partials.model_validate({"audio": "10ms"})))
-    calls = [f"call-{n}" for n in range(6)]
-    results: dict[str, Result] = {name: CallResult(events=(), state=None) for name in calls}
-    shown: set[str] = set()
-    said: list[Utterance] = []
-    for at in range(0, len(call), 2):
-        slices: list[Slice] = [
-            CallSlice(
-                name, [replace(c, call_id=name) for c in call[at : at + 2]], results[name].state, results[name].memory
-            )
-            for name in calls
-        ]
-        results = dict(zip(calls, consumer.advance(slices), strict=True))
-        shown |= {one.utterance_id for r in results.values() for one in r.events if isinstance(one, PartialUtterance)}
-        said += [one for result in results.values() for one in utterances(result)]
-    long = {one.event_id for one in said if one.kind == "speech" and one.end_ms - one.start_ms >= FIRST_MS + 250}
-    degraded = {one.event_id for one in said if one.degraded == ("revisions",)}
-    assert long - shown
-    assert long - shown <= degraded
-    assert not degraded & shown
 
 
 def due(name: str, length_s: float, waited_s: float, told: int = 1) -> Due:
