@@ -86,8 +86,8 @@ class CallSlice(Generic[E, S]):
     state: S | None  # durable: as last returned and committed; None at the call's first event
     memory: Any  # volatile: as last returned by this process; None after a restart or a move of the lane
     silent_since_ms: int | None = None  # Unix time of the last event of a call that has had none for `idle_after`
-    # How old its newest input of the first topic is; if it has none, that of the call in the batch that is furthest
-    # behind. What is volatile may depend on it.
+    # How long its oldest input of the first topic has waited; if it has none, that of the call in the batch that is
+    # furthest behind. What is volatile may depend on it.
     behind_s: float = 0.0
 
     @property

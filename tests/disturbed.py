@@ -172,9 +172,9 @@ def _others(one: Utterance, other: Utterance) -> list[str]:
 
 
 def _blank(one: Utterance) -> Utterance:
-    """The same without what may be a little off."""
+    """The same without what may be a little off, and without what a kill cost its partials."""
     words = tuple(replace(word, start_ms=0, end_ms=0, confidence=0.0) for word in one.words)
-    return replace(one, confidence=0.0, words=words)
+    return replace(one, confidence=0.0, words=words, degraded=())
 
 
 def in_the_middle(kill: Kill, its: Mapping[str, Sequence[Utterance]]) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from callbus.consumer import CallResult
+from callbus.consumer import CallResult, CallSlice
 from consumers.transcription import Transcription
 from consumers.transcription.vad import WINDOW, Audio, Carried, Vad
-from schemas.records import AudioChunk, Utterance
+from schemas.records import AudioChunk, Recording, TranscriptionProgress, Utterance
 from tests.sounds import Result, Samples, step, utterances
 
 
@@ -77,6 +77,14 @@ class Log:
         self.handled = batch.stop
         held = self.result.holding
         self.committed = self.handled if held is None else self._first(held.event_id)
+
+    def fall_silent(self) -> None:
+        """No more chunks come, and the worker says so."""
+        one: CallSlice[AudioChunk | Recording, TranscriptionProgress] = CallSlice(
+            self.events[0].call_id, [], self.result.state, self.result.memory, 1
+        )
+        [self.result] = self.consumer.advance([one])
+        self.said += utterances(self.result)
 
     def crash(self) -> None:
         """All that is not committed is lost, and what comes after the committed offset comes again."""

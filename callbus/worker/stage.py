@@ -16,6 +16,7 @@ from callbus.consumer import CallSlice, Stateful, Stateless
 from callbus.errors import Reject, Retry
 from callbus.topology import Group, Topology
 from callbus.worker import halving, patience
+from callbus.worker.ages import Ages
 from callbus.worker.arrivals import Arrival, Fate, decode, hold_up
 from callbus.worker.lane import Lane
 from callbus.worker.memory import CallMemory
@@ -72,6 +73,7 @@ class Stage:
         self._outbox = Outbox(topology, group, codec)
         self.loose = frozenset(name for name in group.outputs if topology.topic(name).delivery != "exactly-once")
         self._room = halving.Room()
+        self._ages = Ages()
         self._turn = 0
 
     def work(
@@ -147,7 +149,9 @@ class Stage:
                 by_call.setdefault(who, []).append(arrival)
                 since.pop(who, None)
         calls = {(number, call_id): lanes[number].calls.get(call_id) or CallMemory() for number, call_id in by_call}
-        behind_s = {who: lag_s for who, its in by_call.items() if (lag_s := self._behind_s(its)) is not None}
+        behind_s = {
+            who: lag_s for who, its in by_call.items() if (lag_s := self._behind_s(who, its, lanes)) is not None
+        }
         furthest_s = max(behind_s.values(), default=0.0)
         slices = {
             who: CallSlice(
@@ -171,11 +175,12 @@ class Stage:
             for who, its in by_call.items()
         ]
 
-    def _behind_s(self, its: Sequence[Arrival]) -> float | None:
-        """How old a call's newest input of the first topic is, by our clock and its timestamp; None without one."""
+    def _behind_s(self, who: tuple[int, str], its: Sequence[Arrival], lanes: Mapping[int, Lane]) -> float | None:
+        """How long a call's oldest input of the first topic has waited; None without one."""
         live, sources = self._group.inputs[0], [arrival.source for arrival in its]
-        newest_ms = max((m.timestamp_ms for m in sources if m.topic == live and not m.waiting_id), default=None)
-        return None if newest_ms is None else max(0, now_ms() - newest_ms) / 1000
+        stamped_ms = [one.timestamp_ms for one in sources if one.topic == live and not one.waiting_id]
+        caught_up = not lanes[who[0]].queued(live)
+        return self._ages.behind_s(who, stamped_ms, now_ms(), caught_up=caught_up) if stamped_ms else None
 
     def _going_on(self, lanes: Mapping[int, Lane]) -> list[tuple[int, str]]:
         """The unfinished call whose turn it is, if there is one: it neither stops the live ones nor starves."""

@@ -6,7 +6,8 @@ with each batch (`pace`), so that live calls pass between. Utterances are cut at
 audio, so a replay after a crash goes on from `TranscriptionProgress`, repeating nothing.
 
 While an utterance is still being spoken, `partials` says what is understood of it so far. In one batch the finals of
-live calls come first, then partials within their budget, then a recording's part: a small one while calls are live.
+live calls come first, then partials within their budget, then a recording's part: a small one while calls are live, and
+mostly none beside live finals.
 
 A call may be heard twice (mode hybrid): live, and again from its recording as revision 2. `hearings` says whose turn it
 is, `ears` which model hears it.
@@ -21,11 +22,11 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from callbus.consumer import CallResult, Model, Settings
-from callbus.errors import Reject
+from callbus.errors import Reject, Retry
 from consumers.transcription import ears as listening
 from consumers.transcription import partials
 from consumers.transcription.call import Call, Listened, fall_silent, listen
-from consumers.transcription.copy import may_wait
+from consumers.transcription.copy import CopyFailed, may_wait
 from consumers.transcription.ears import Ear, Ears, Recognizes, Recordings
 from consumers.transcription.hearings import (
     Hearings,
@@ -97,43 +98,64 @@ class Transcription:
         part_s = self._pace.part_s(slices)
         turns = [turn_of(one) for one in slices]
         next_one = self._pace.next_of(turns)
-        parts = [self._listen(turn, part_s if turn is next_one else 0) for turn in turns]
+        if next_one is None and not any(one.events for one in slices):
+            self._pace.rest()
+        live = {id(turn): self._live(turn) for turn in turns if not turn.read}
+        finals = any(isinstance(part, Part) and part.sounds for part in live.values())
+        if next_one and self._pace.gives_way(finals):
+            next_one = None
+        parts = [
+            self._read(turn, turn.read, part_s if turn is next_one else 0) if turn.read else live[id(turn)]
+            for turn in turns
+        ]
         heard = self._hear([part for part in parts if isinstance(part, Part)])
         return [self._result(part, heard) if isinstance(part, Part) else part for part in parts]
 
     def _hear(self, parts: Sequence[Part]) -> Mapping[int, Heard]:
-        """What was said in the segments and in the partials that there is room for, by the `id` of their sounds."""
+        """What was said in the segments and in the partials that there is room for, by the `id` of their sounds: in
+        live finals, with what partials fill of the same run, and only then in recordings."""
         live = [sound for part in parts if not part.turn.read for sound in part.sounds]
         asked = [one for part in parts for one in part.due]
         chosen = partials.within(asked, self._partials.audio_ms) if self._partials else []
         recorded = [(part.ear.recognizer, sound) for part in parts if part.turn.read for sound in part.sounds]
         first, careful = self._ears.live.recognizer, self._ears.careful.recognizer
-        at_once = [*live, *(one.sound for one in chosen), *(sound for by, sound in recorded if by is first)]
-        by_other = [sound for by, sound in recorded if by is not first]
+        in_order = (
+            (first, [*live, *(one.sound for one in chosen)]),
+            (first, [sound for by, sound in recorded if by is first]),
+            (careful, [sound for by, sound in recorded if by is not first]),
+        )
         heard: dict[int, Heard] = {}
-        for recognizer, sounds in ((first, at_once), (careful, by_other)):
+        for recognizer, sounds in in_order:
             answers = recognizer.recognize(sounds) if sounds else []
             heard |= {id(sound): its for sound, its in zip(sounds, answers, strict=True)}
         return heard
 
-    def _listen(self, turn: Turn, part_s: int) -> Part | Result:
-        """The next part of the call: its live chunks, or else so much of its recording. A result, where there is
-        nothing to hear now."""
+    def _live(self, turn: Turn) -> Part | Result:
+        """The live chunks of a call. A result, where there is nothing to hear now."""
         one = turn.one
         if turn.says_nothing:
             return _as_before(turn)
-        if turn.read:
-            return self._read(turn, turn.read, part_s)
         before = turn.following
+        ear, every = self._ears.live, self._partials.every(one.behind_s) if self._partials else 1
         if one.silent:
-            return Part(turn, fall_silent(before.call, self._vad), self._ears.live, turn.rejected)
+            silent = fall_silent(before.call, self._vad)
+            return Part(turn, silent, ear, turn.rejected, untold=partials.untold(before, silent.pieces, every))
         live = listen(before.call, turn.chunks, self._vad)
         following = before.heard(live.call)
-        due = partials.due(following, self._partials.every(one.behind_s)) if self._partials else []
-        rejected = [*turn.rejected, *live.rejected]
-        return Part(turn, live, self._ears.live, rejected, following=following, due=due)
+        due = partials.due(following, every) if self._partials and every else []
+        untold = partials.untold(before, live.pieces, every)
+        return Part(
+            turn,
+            live,
+            ear,
+            [*turn.rejected, *live.rejected],
+            following=following if every else partials.left_out(following),
+            due=due,
+            untold=untold,
+        )
 
     def _read(self, turn: Turn, recording: Recording, part_s: int) -> Part | Result:
+        """The next so much of a call's recording. A result, where nothing of it is heard now."""
         ear = self._ears.for_recording(turn.one.behind_s)
         event = next((event for event in turn.one.events if event is recording), None)
         try:
@@ -146,11 +168,15 @@ class Transcription:
                 reading.copy.step()
                 return put_off(turn, recording, reading)
             listened, rest = reading.next_part(self._vad, part_s)
+        except Retry as problem:
+            if event is not None and not isinstance(problem, CopyFailed):
+                raise
+            _say("a recording can't be read now", turn, recording, problem)
+            self._pace.failed()
+            return put_off(turn, recording, None)
         except Reject as problem:
-            if event is None:
-                # No dead letter will say why; where the file lies may be personal, and stays out.
-                reason = str(problem).removeprefix(f"{recording.uri}: ")
-                log.warning("a recording can't be read", call_id=turn.one.call_id, reason=reason)
+            if event is None:  # no dead letter will say why
+                _say("a recording can't be read", turn, recording, problem)
             rejected = [*turn.rejected, (event, problem)] if event else turn.rejected
             return Part(turn, Listened(Call()), ear, rejected, broken=event is None)
         return Part(turn, listened, ear, turn.rejected, rest)
@@ -181,6 +207,11 @@ class Transcription:
         trigger = newest(turn.one.events, part.rejected) or memory.trigger if part.rest else None
         after = Hearings(memory.following, part.rest, trigger)
         return CallResult(said, state, after, after.holding, part.rejected, unfinished=part.rest is not None)
+
+
+def _say(what: str, turn: Turn, recording: Recording, problem: Exception) -> None:
+    """Where the file lies may be personal, and stays out."""
+    log.warning(what, call_id=turn.one.call_id, reason=str(problem).removeprefix(f"{recording.uri}: "))
 
 
 def _as_before(turn: Turn) -> Result:

@@ -49,6 +49,10 @@ class Call:
     def length_ms(self) -> int:
         return max((c.received * 1000 // c.rate_hz for c in self.channels.values() if c.rate_hz), default=0)
 
+    def is_over(self, last: AudioChunk) -> bool:
+        """Whether so many channels have ended as this last chunk of one says that there are."""
+        return sum(channel.ended for channel in self.channels.values()) >= last.channels
+
     def progress(self) -> tuple[ChannelProgress, ...]:
         return tuple(self.channels[name].progress() for name in sorted(self.channels))
 
@@ -65,47 +69,49 @@ class Listened:
 
 
 def listen(call: Call, chunks: Sequence[AudioChunk], vad: Vad) -> Listened:
-    """Take in a slice's chunks as they arrived: each channel brings its own into their order.
-
-    Those of this slice that a last chunk has overtaken are heard before it ends their channel.
-    """
+    """Take in a slice's chunks as they arrived: each channel brings its own into their order."""
     channels = dict(call.channels)
     pieces: list[Piece] = []
     rejected: list[tuple[AudioChunk, Reject]] = []
     newest, last = call.newest, None
-    for arrival, chunk in sorted(enumerate(chunks, start=call.arrivals), key=lambda one: one[1].last):
+    for arrival, chunk in enumerate(chunks, start=call.arrivals):
         if chunk.channel not in channels and 1 <= chunk.channels <= len(channels):
             rejected.append((chunk, _too_many(chunk, channels)))
             continue
         known = channels.get(chunk.channel)
-        before = known or Channel(chunk.channel)
+        before, told = known or Channel(chunk.channel), known is None or chunk.last
         try:
             channel, heard = before.hear(chunk, arrival, vad)
+            told = channel is not known
         except Reject as reason:
             rejected.append((chunk, reason))
             channel, heard = before.skip(chunk, vad)
-        if channel is not known:
+        if told:
             newest = max(newest, (chunk.at_ms, chunk.event_id))
         channels[chunk.channel] = channel
         pieces += heard
         if channel.ended and not before.ended:
-            last = chunk
+            last = before.waiting_end or chunk
     after = Call(channels, call.arrivals + len(chunks), newest)
+    ended_by = last if last and after.is_over(last) else None
     if after.late and not call.late:
         log.warning("audio came too late to be heard", call_id=chunks[0].call_id, chunks=after.late)
-    over = last is not None and sum(channel.ended for channel in channels.values()) >= last.channels
-    return Listened(after, pieces, rejected, last if over else None)
+    return Listened(after, pieces, rejected, ended_by)
 
 
 def fall_silent(call: Call, vad: Vad) -> Listened:
     """No more chunks may come: all that is here is said, whatever is missing in it, and cut where the audio ends.
-    A chunk that comes even so goes on from there."""
+    A chunk that comes even so goes on from there, unless a last chunk has waited for it: then the call is over."""
     channels: dict[Speaker, Channel] = {}
     pieces: list[Piece] = []
+    last: AudioChunk | None = None
     for name, channel in call.channels.items():
+        last = channel.waiting_end or last
         channels[name], said = channel.finish(vad)
         pieces += said
-    return Listened(Call(channels, call.arrivals, call.newest), pieces, silent=True)
+    after = Call(channels, call.arrivals, call.newest)
+    ended_by = last if last and after.is_over(last) else None
+    return Listened(after, pieces, ended_by=ended_by, silent=ended_by is None)
 
 
 def _too_many(chunk: AudioChunk, channels: Iterable[Speaker]) -> Reject:

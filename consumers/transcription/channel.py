@@ -11,7 +11,17 @@ import numpy as np
 from callbus.audio import Samples
 from callbus.errors import Reject
 from consumers.transcription.codecs import decode
-from consumers.transcription.ordering import Held, Missing, Pending, check_place, first_come, overdue, queued, waits
+from consumers.transcription.ordering import (
+    MOST_PENDING,
+    Held,
+    Missing,
+    Pending,
+    check_place,
+    first_come,
+    overdue,
+    queued,
+    waits,
+)
 from consumers.transcription.segmenter import Cut, Segmenter
 from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
@@ -67,6 +77,7 @@ class Channel:
     oldest: Held | None = None  # of `held` and `pending`, the one that came first
     missing: Missing = field(default_factory=Missing)
     late: int = 0  # chunks that came after they had been given up
+    refused: frozenset[int] = frozenset()  # sequences of chunks that were rejected
 
     @classmethod
     def restored(cls, progress: ChannelProgress) -> "Channel":
@@ -98,8 +109,8 @@ class Channel:
     def hear(self, chunk: AudioChunk, arrival: int, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Take in one more chunk. Before its turn it waits; missing audio becomes a `Gap`.
 
-        A missing chunk is given up once `REORDER_S` of later audio is here, or the channel's last chunk. If it comes
-        even so, it is counted as late. What was heard before changes nothing.
+        A missing chunk is given up once `REORDER_S` of later audio is here. If it comes even so, it is counted as late.
+        What was heard before changes nothing. The last chunk waits like others, at most until the call falls silent.
 
         Raises `Reject` for a chunk that can't be used: then `skip` it.
         """
@@ -112,12 +123,18 @@ class Channel:
         if channel.replaying and chunk.sequence == channel.next_sequence:
             known = min(known, one.start)
         check_place(channel.pending, known, one)
-        channel = replace(channel, pending=queued(channel.pending, one), oldest=channel.oldest or one)
-        return channel._end(chunk, vad) if chunk.last else channel._catch_up(vad)
+        return replace(channel, pending=queued(channel.pending, one), oldest=channel.oldest or one)._catch_up(vad)
 
     def skip(self, chunk: AudioChunk, vad: Vad) -> tuple["Channel", list[Piece]]:
-        """Go on after a chunk was rejected: as if it had never come, but that the last one ends its channel."""
-        return self._end(chunk, vad) if chunk.last else (self, [])
+        """Go on after a chunk was rejected: as if it had never come, but that the last one ends its channel, and waits
+        for none that was rejected. Which they were is in memory only: after a crash it waits, and says the same.
+        """
+        if chunk.last:
+            return self._end(chunk, vad)
+        if not 0 <= chunk.sequence - self.next_sequence < MOST_PENDING:
+            return self, []
+        known = frozenset(number for number in self.refused if number >= self.next_sequence)
+        return replace(self, refused=known | {chunk.sequence})._catch_up(vad)
 
     def finish(self, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Say all that is left, whatever is missing in it, and start afresh where the audio ends."""
@@ -128,6 +145,11 @@ class Channel:
     def knows(self, chunk: AudioChunk) -> bool:
         """Whether there is nothing to hear in it: it was heard or given up, or it waits already."""
         return self.ended or 0 <= chunk.sequence < self.next_sequence or waits(self.pending, chunk.sequence)
+
+    @property
+    def waiting_end(self) -> AudioChunk | None:
+        """The channel's last chunk, if it is here before its turn."""
+        return next((one.chunk for one in self.pending if one.chunk.last), None)
 
     def _again(self, chunk: AudioChunk) -> "Channel":
         """The same if this is a double. A late chunk is no longer missing, so that its own doubles count no more."""
@@ -152,6 +174,9 @@ class Channel:
             one, *rest = channel.pending
             channel, more = replace(channel, pending=tuple(rest))._take(one, vad)
             pieces += more
+            if one.chunk.last:
+                channel, more = channel._end(one.chunk, vad)
+                pieces += more
         return channel, pieces
 
     def _in_turn(self, first: Held) -> bool:
@@ -161,7 +186,12 @@ class Channel:
         never left the door (its disk was full).
         """
         adjoins = first.chunk.sequence == self.next_sequence or first.start == self.received
-        return adjoins or overdue(self.pending, self.rate_hz)
+        return adjoins or overdue(self.pending, self.rate_hz) or self._waits_in_vain(first)
+
+    def _waits_in_vain(self, first: Held) -> bool:
+        """Whether the last chunk is here, and all that is missing before the first of `pending` was rejected."""
+        between = range(self.next_sequence, first.chunk.sequence)
+        return self.waiting_end is not None and all(number in self.refused for number in between)
 
     def _take(self, one: Held, vad: Vad) -> tuple["Channel", list[Piece]]:
         """Hear a chunk, and give up what is missing before it."""

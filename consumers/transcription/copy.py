@@ -20,38 +20,52 @@ PIECE_BYTES = 16 << 20  # to hash at once: 20 to 150 ms
 PIECE_S = 180  # of audio to decode at once: 0.1 to 0.2 s of a telephone call
 
 
+class CopyFailed(Retry):
+    """This machine can't write the copy, or read it or its source now: its disk is full, or does not answer. Nothing is
+    wrong with the recording: its copy is to be begun anew later."""
+
+
 class Copy:
-    """One recording's audio. Its steps only go forward, so a batch that is tried again goes on where it was.
+    """One recording's audio. Its steps only go forward, so a batch that is tried again goes on where it was; once one
+    has failed, all do.
 
     The decoded samples lie in a file without a name, 2 bytes each: it is gone with the process.
     """
 
     def __init__(self, recording: Recording) -> None:
-        """Find the file. `Reject` if it isn't there; `Retry` if its store doesn't answer. Nothing of a file on this
-        machine is read yet; from elsewhere it is fetched whole, to disk."""
+        """Find the file. `Reject` if it isn't there; `Retry` if its store doesn't answer, `CopyFailed` if there is no
+        place for it. Nothing of a file on this machine is read yet; from elsewhere it is fetched whole, to disk."""
         self.ready = False
         self.rate_hz = self.length = 0  # samples of each channel
         self._recording = recording
         self._source = _opened(recording.uri)
-        self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this does)
+        try:
+            self._samples: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this does)
+        except OSError as error:
+            raise _failed(recording, error) from error
         self._steps = Copy._all(weakref.proxy(self))  # so that its files go with the last one who has it, and at once
-        self._reason = ""  # why it was refused; not the error, whose traceback would hold this copy
+        # Why it was refused, or failed; not the error, whose traceback would hold this copy.
+        self._word: tuple[type[Reject | Retry], str] | None = None
 
     def step(self) -> None:
         """Do one more piece, until `ready`. `Reject` if the file isn't the one that was meant, isn't whole audio or
-        has other channels."""
-        if self._reason:
-            raise Reject(self._reason)
+        has other channels; `CopyFailed`."""
+        if self._word:
+            kind, reason = self._word
+            raise kind(reason)
         try:
             self.ready = next(self._steps, True)
-        except Reject as problem:
-            self._reason = str(problem)
+        except (Reject, Retry) as problem:
+            self._word = type(problem), str(problem)
             raise
 
     def read(self, start: int, end: int) -> Samples:
-        """Samples of all channels, [channels, samples]; fewer at the end."""
+        """Samples of all channels, [channels, samples]; fewer at the end. `CopyFailed`."""
         width = 2 * len(self._recording.channels)
-        content = os.pread(self._samples.fileno(), (end - start) * width, start * width)
+        try:
+            content = os.pread(self._samples.fileno(), (end - start) * width, start * width)
+        except OSError as error:
+            raise _failed(self._recording, error) from error
         return np.frombuffer(content, "<i2").reshape(-1, len(self._recording.channels)).T
 
     def _all(self) -> Iterator[bool]:
@@ -62,7 +76,7 @@ class Copy:
         except InputError as error:
             raise Reject(str(error)) from error
         except OSError as error:
-            raise Reject(f"{self._recording.uri}: can't be read ({error}); publish the recording again") from error
+            raise _failed(self._recording, error) from error
         self._source.close()
         yield True
 
@@ -95,6 +109,13 @@ class Copy:
                 pause += PIECE_S
                 yield False
         self._samples.flush()
+
+
+def _failed(recording: Recording, error: OSError) -> CopyFailed:
+    return CopyFailed(
+        f"{recording.uri}: can't be copied now ({error}); it is tried again: see that the disks of its file and of "
+        f"{tempfile.gettempdir()} answer and are not full"
+    )
 
 
 def may_wait(recording: Recording) -> bool:

@@ -12,13 +12,18 @@ not come again: it could come when the reading, and with it the memory of the li
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from callbus.consumer import CallResult, CallSlice
 from callbus.errors import Reject
 from consumers.transcription.call import Call, Listened
 from consumers.transcription.channel import Gap
+from consumers.transcription.ordering import Missing
 from consumers.transcription.partials import Following
 from consumers.transcription.recording import Reading
 from schemas.records import AudioChunk, ChannelProgress, Recording, TranscriptionProgress
+
+log = structlog.get_logger()
 
 Input = AudioChunk | Recording
 Slice = CallSlice[Input, TranscriptionProgress]
@@ -91,6 +96,7 @@ def turn_of(one: Slice) -> Turn:
     if kept is None and isinstance(memory.trigger, Recording):  # it waits for others that are read before it
         kept = memory.trigger
     chunks: list[AudioChunk] = []
+    after_end: list[AudioChunk] = []
     rejected: list[tuple[Input, Reject]] = []
     live = _is_live(state) or bool(state and state.live_ended)
     for event in one.events:
@@ -100,10 +106,11 @@ def turn_of(one: Slice) -> Turn:
             kept = event
         else:
             live = True
-            if not (state and state.live_ended):  # a double of an ended call's
-                chunks.append(event)
+            (after_end if state and state.live_ended else chunks).append(event)
     going_on = _is_live(state) and not (state and state.silent)
     begun = kept is not None and (bool(state and state.recording_id) or not going_on)
+    if state and after_end:
+        one = replace(one, state=_counted(state, after_end))
     return Turn(one, memory, kept, begun, chunks, rejected)
 
 
@@ -112,14 +119,14 @@ def after_live(turn: Turn, live: Listened, said: int) -> TranscriptionProgress |
     and come again after a crash."""
     before, ended, kept = turn.state, live.ended_by is not None, turn.recording
     if kept is None and ended:
-        return _over(before)
+        return _over(replace(before, channels=_missing(live.call.progress())))
     if kept is None and not live.call.channels:
         return None
     going_on = bool(live.call.channels) and not ended and not live.silent
     begun = kept is not None and (bool(before.recording_id) or not going_on)
     after = replace(
         before,
-        channels=() if ended else live.call.progress(),
+        channels=_missing(live.call.progress()) if ended else live.call.progress(),
         utterances=before.utterances + said,
         recording_id=kept.event_id if kept and begun else "",
         interruptions=before.interruptions + live.silent,
@@ -174,9 +181,27 @@ def newest(events: Sequence[Input], rejected: Rejected) -> Input | None:
 
 
 def _over(before: TranscriptionProgress) -> TranscriptionProgress:
-    """All that is remembered of a call that was live and is over, until it has been silent for a while: that it is. A
-    door that was killed sends its last chunks again, and they must not be heard again."""
-    return TranscriptionProgress(call_id=before.call_id, channels=(), utterances=0, live_ended=True)
+    """All that is remembered of a call that was live and is over, until it has been silent for a while: that it is, and
+    what never came. A door that was killed sends its last chunks again, and they must not be heard again."""
+    return TranscriptionProgress(call_id=before.call_id, channels=before.channels, utterances=0, live_ended=True)
+
+
+def _missing(channels: Sequence[ChannelProgress]) -> tuple[ChannelProgress, ...]:
+    """Those of an ended call by which a late chunk can be told from a double."""
+    return tuple(one for one in channels if one.missing)
+
+
+def _counted(state: TranscriptionProgress, chunks: Sequence[AudioChunk]) -> TranscriptionProgress:
+    """What is known of a call that is over, after these came to it: those that had been given up are counted as late,
+    and told of; the others are doubles."""
+    channels = {one.channel: one for one in state.channels}
+    for chunk in chunks:
+        one = channels.get(chunk.channel)
+        if one and (rest := Missing.of(one.missing).without(chunk.sequence)) is not None:
+            channels[one.channel] = replace(one, missing=rest.flat, late=one.late + 1)
+            late = sum(one.late for one in channels.values())
+            log.warning("audio came after its call's end", call_id=state.call_id, channel=one.channel, chunks=late)
+    return replace(state, channels=tuple(channels.values()))
 
 
 def _is_live(state: TranscriptionProgress | None) -> bool:

@@ -4,7 +4,8 @@ When one may be due follows from the audio alone: `FIRST_MS` after the onset of 
 revision's number counts these positions, so that it goes on after a crash. Until something was understood every one is
 tried, so that the first words come soon; from then on every third one. Which of them are told may depend on the
 moment: of several only the newest, under load fewer or none, and no more of them at once than the budget allows.
-Partials are no state, and what is published for good never depends on them.
+Partials are no state, and what is published for good never depends on them, but that a final says (`degraded`) where
+all that were due were left out because of the lag.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +21,7 @@ from callbus.topology.graph import Duration
 from consumers.transcription import utterances
 from consumers.transcription.agreement import Hypothesis
 from consumers.transcription.call import Call
-from consumers.transcription.channel import Channel, Segment
+from consumers.transcription.channel import Channel, Piece, Segment
 from consumers.transcription.segmenter import LONGEST, Opening
 from consumers.transcription.sound import Heard, Sound
 from consumers.transcription.vad import RATE_HZ, WINDOW
@@ -34,7 +35,7 @@ WITHDRAWAL = (LONGEST * WINDOW * 1000 // RATE_HZ - FIRST_MS) // STEP_MS + 2
 """The revision of a withdrawal: one more than an utterance can come to."""
 
 THINNED = "revisions"
-"""What `degraded` calls it where fewer revisions were told than were due."""
+"""What `degraded` calls it where fewer revisions were told than were due; of a final: none of them."""
 
 
 class Partials(BaseModel):
@@ -62,6 +63,7 @@ class Told:
     revision: int = 0
     hypothesis: Hypothesis = field(default_factory=Hypothesis)
     thinned: bool = False  # one was put off since the newest
+    left_out: bool = False  # one was due while the group was too far behind to tell any
 
     @property
     def begun(self) -> bool:
@@ -103,9 +105,7 @@ class Due:
 
 
 def due(following: Following, every: int) -> list[Due]:
-    """The newest partial of each open utterance that was not told yet; of the usual ones each `every`-th, none if 0."""
-    if not every:
-        return []
+    """The newest partial of each open utterance that was not told yet; of the usual ones each `every`-th."""
     found = (
         _due(channel, following.told.get(name) or Told(channel.position + opening.start), opening, every)
         for name, channel, opening in _open(following.call)
@@ -115,21 +115,40 @@ def due(following: Following, every: int) -> list[Due]:
 
 def within(asked: Iterable[Due], audio_ms: int) -> list[Due]:
     """Those that may be recognised in one batch: utterances of which nothing was told yet before others, then the most
-    overdue; one always.
+    overdue; one always. One that is too long for what is left is passed over.
     """
     chosen: list[Due] = []
     left_s = audio_ms / 1000
     for one in sorted(asked, key=lambda one: (one.before.begun, -one.waited_s)):
-        left_s -= one.sound.length_s
-        if left_s < 0 and chosen:
-            break
-        chosen.append(one)
+        if one.sound.length_s <= left_s or not chosen:
+            left_s -= one.sound.length_s
+            chosen.append(one)
     return chosen
 
 
 def put_off(one: Due) -> Told:
     """What is remembered of one for which there was no room."""
     return replace(one.before, thinned=True)
+
+
+def left_out(following: Following) -> Following:
+    """The same after none of those that are due now is told: the group is too far behind."""
+    return following.telling((one.speaker, replace(put_off(one), left_out=True)) for one in due(following, 1))
+
+
+def untold(before: Following, pieces: Iterable[Piece], every: int) -> frozenset[tuple[Speaker, int]]:
+    """The finals, as (speaker, start), of which partials were due and every one was left out because of the lag; those
+    that began and ended since the batch before, where none is told now. What only lacked room is not among them: that
+    follows from how the log is cut into batches, and finals do not.
+    """
+    found = set()
+    for piece in pieces:
+        if isinstance(piece, Segment) and piece.offset - piece.onset >= FIRST_MS * piece.sound.rate_hz // 1000:
+            told = before.told.get(piece.speaker)
+            known = told if told and told.start == piece.start else Told(piece.start)
+            if not known.revision and (known.left_out or not every):
+                found.add((piece.speaker, piece.start))
+    return frozenset(found)
 
 
 def tell(call_id: str, stage: str, model: Model, one: Due, heard: Heard) -> tuple[Told, PartialUtterance | None]:

@@ -57,7 +57,7 @@ class Recognizer:
         return other
 
     def recognize(self, sounds: Sequence[Sound]) -> list[Heard]:
-        """What was said in each sound, in their order.
+        """What was said in each sound, in their order. Finals are begun first, partials fill the workers that are left.
 
         Partials share no batch with the others: company changes the fourth digit of a confidence, and what is
         published for good must not depend on partials.

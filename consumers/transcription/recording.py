@@ -9,7 +9,7 @@ from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, ChannelProgress, Recording
 
 CHUNK_S = 1
-PART_S = 15  # of each channel, at a time: live calls wait no longer than this takes
+PART_S = 15  # of each channel, at a time, where no live call was of late: the first chunk of one waits for it
 
 
 @dataclass(frozen=True, slots=True)

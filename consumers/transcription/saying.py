@@ -1,6 +1,6 @@
 """What a part of a call comes to: its utterances, gaps and end, and what is told of utterances that are still open."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +13,7 @@ from consumers.transcription.call import Listened
 from consumers.transcription.channel import Segment
 from consumers.transcription.ears import Ear
 from consumers.transcription.hearings import Input, Turn, unheard
-from consumers.transcription.partials import Due, Following, Told
+from consumers.transcription.partials import THINNED, Due, Following, Told
 from consumers.transcription.recording import Reading
 from consumers.transcription.sound import Heard, Sound
 from schemas.records import PartialUtterance, Recording, Speaker, Utterance
@@ -25,7 +25,8 @@ log = structlog.get_logger()
 class Part:
     """What one slice was heard to be: of a live call, or of a recording, of which `rest` is still unread.
 
-    `following` is what is remembered of a call that goes on, and `due` are the partials of its open utterances.
+    `following` is what is remembered of a call that goes on, and `due` are the partials of its open utterances;
+    `untold` are the finals, as (speaker, start), of which all partials were left out.
     `broken`: the recording turned out to be unreadable once its event could not be rejected any more.
     """
 
@@ -37,6 +38,7 @@ class Part:
     broken: bool = False
     following: Following | None = None
     due: Sequence[Due] = ()
+    untold: Collection[tuple[Speaker, int]] = ()
 
     @property
     def revision(self) -> int:
@@ -65,7 +67,8 @@ class Saying:
             if not isinstance(piece, Segment):
                 said.append(utterances.gap(call_id, self.group, piece, revision))
             elif (its := heard[id(piece.sound)]).text or its.doubts:
-                said.append(utterances.spoken(call_id, self.group, ear.model, piece, its, revision, ear.degraded))
+                degraded = (*ear.degraded, *((THINNED,) if (piece.speaker, piece.start) in part.untold else ()))
+                said.append(utterances.spoken(call_id, self.group, ear.model, piece, its, revision, degraded))
             else:
                 log.debug("nothing was said", call_id=call_id, channel=piece.speaker, length_s=piece.sound.length_s)
                 if self.partials and not part.turn.read:
@@ -78,7 +81,9 @@ class Saying:
     def _end(self, part: Part) -> list[Utterance]:
         """The end, if this part has come to it."""
         turn, listened = part.turn, part.listened
-        call_id, length_ms = turn.one.call_id, listened.call.length_ms
+        call_id, length_ms, late = turn.one.call_id, listened.call.length_ms, listened.call.late
+        if late and (listened.ended_by or listened.silent):
+            log.warning("a call ended without audio that came too late", call_id=call_id, chunks=late)
         if last := listened.ended_by:
             return [
                 utterances.end(

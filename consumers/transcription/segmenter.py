@@ -21,6 +21,7 @@ PAUSE = 25  # 0.8 s: a silence this long ends an utterance; shorter ones cost wo
 PAD = 10  # 0.3 s kept on both sides, or first and last syllables go; half a pause at most, or audio were in two
 WAKING = 15  # 0.5 s in which the network may still miss speech that was going on at the start
 SHORTEST = 3  # less speech than this is a click
+REST = WAKING + SHORTEST  # less than this may come to nothing after a cut without a pause
 LONGEST = 530  # 17 s: then cut at the best place there is, for Whisper sees 30 s at most
 EARLIEST = 150  # …but not so early that a scrap is left
 QUIET = 94  # 3 s without speech are dropped …
@@ -129,7 +130,8 @@ class Segmenter:
                 return self._silence(heard - PAD)
             return self._speech(onset, offset)
         if heard - onset >= LONGEST:
-            return self._speech(onset, best_pause(probabilities, levels, onset + EARLIEST, heard), pad=0)
+            # What is left must be long enough to be heard, though it begins in the middle of speech.
+            return self._speech(onset, best_pause(probabilities, levels, onset + EARLIEST, heard - REST), pad=0)
         return None
 
     def _window(self, first: int, after: int) -> Audio:

@@ -1,18 +1,26 @@
 """Many recordings at once: a backlog, or a night's calls that were all heard post-call."""
 
+import errno
 import gc
+import io
+import os
 import resource
+import tempfile
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
+from time import monotonic
+from typing import IO, Any
+from unittest.mock import Mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from callbus.consumer import CallResult, CallSlice
 from callbus.errors import Reject, Retry
-from consumers.transcription import Transcription, copy
+from consumers.transcription import Transcription, copy, pace
 from consumers.transcription.hearings import Slice
 from consumers.transcription.pace import MOST_BEGUN, MOST_OPEN, SMALL_PART_S
 from schemas.records import AudioChunk, Recording, Utterance
@@ -214,3 +222,109 @@ def test_a_copy_that_was_refused_holds_no_file(tape: Recording) -> None:
         assert open_files() == before
     finally:
         gc.enable()
+
+
+def fills(monkeypatch: pytest.MonkeyPatch, folder: Path, size_bytes: int) -> None:
+    """The disk of temporary files takes so much more; then it is full, as the kernel itself says."""
+
+    def opened() -> IO[bytes]:
+        return Narrow(tempfile.mkstemp(dir=folder)[1], size_bytes)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", opened)
+
+
+class Narrow(io.FileIO):
+    """A file of a disk that is full beyond so many bytes."""
+
+    def __init__(self, path: str, size_bytes: int) -> None:
+        super().__init__(path, "w+b")
+        self._room = size_bytes
+
+    def write(self, content: Any) -> int:
+        if self.tell() + len(content) > self._room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(content)
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+@pytest.mark.parametrize("room", [0, 100_000])
+def test_a_full_disk_delays_a_recording(
+    tape: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, revision: int, room: int
+) -> None:
+    """Whether its event is in hand or not: it is held, the log says why, and once there is room all of it is said."""
+    monkeypatch.setattr(pace, "PAUSE_S", 0.0)
+    tapes = crowd(tape, 2, revision)
+    transcription = consumer()
+    with monkeypatch.context() as full, capture_logs() as told:
+        fills(full, tmp_path, room)
+        results = begun(transcription, tapes, {})
+        for _, said in zip(range(4), goes_on(transcription, results), strict=False):
+            assert said == []
+        assert all(result.unfinished and result.holding is tapes[name] for name, result in results.items())
+        assert not any(result.rejected for result in results.values())
+    assert {one["event"] for one in told} == {"a recording can't be read now"}
+    assert all("No space left on device" in one["reason"] and tape.uri not in one["reason"] for one in told)
+    said = [one for part in goes_on(transcription, results) for one in part]
+    assert by_id(said) == by_id(alone(tapes))
+
+
+def test_a_file_that_can_not_be_read_now_is_read_later(
+    tape: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its disk gives an error in the middle: that says nothing of the recording."""
+    monkeypatch.setattr(pace, "PAUSE_S", 0.0)
+    monkeypatch.setattr(copy, "PIECE_BYTES", 1 << 14)
+    transcription, tapes = consumer(), crowd(tape, 1)
+    with monkeypatch.context() as broken, capture_logs() as told:
+        broken.setattr(copy, "_opened", lambda uri: Failing(Path(uri.removeprefix("file://")), "rb"))
+        results = begun(transcription, tapes, {})
+        for _, said in zip(range(3), goes_on(transcription, results), strict=False):
+            assert said == []
+    assert {one["event"] for one in told} == {"a recording can't be read now"}
+    said = [one for part in goes_on(transcription, results) for one in part]
+    assert by_id(said) == by_id(alone(tapes))
+
+
+class Failing(io.FileIO):
+    """A file of which the disk gives the first 16 KB."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() >= 1 << 14:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(size) or b""
+
+
+def test_a_copy_that_was_lost_half_way_is_made_anew(tape: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its recording is read: it goes on from what was said, and repeats nothing."""
+    monkeypatch.setattr(pace, "PAUSE_S", 0.0)
+    transcription, tapes = consumer(), crowd(tape, 1)
+    results = begun(transcription, tapes, {})
+    said = utterances(results["call-0"])
+    assert said
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pread", Mock(side_effect=OSError(errno.EIO, os.strerror(errno.EIO))))
+        assert next(goes_on(transcription, results)) == []
+    said += [one for part in goes_on(transcription, results) for one in part]
+    assert by_id(said) == by_id(alone(tapes))
+
+
+def test_a_full_disk_is_not_asked_again_at_once(
+    tape: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does the process spin meanwhile; a live call is heard all the same."""
+    transcription, tapes = consumer(), crowd(tape, 2)
+    with monkeypatch.context() as full, capture_logs() as told:
+        fills(full, tmp_path, 0)
+        results = begun(transcription, tapes, {})
+        began_s = monotonic()
+        for _ in zip(range(4), goes_on(transcription, results), strict=False):
+            pass
+        assert monotonic() - began_s > 0.25
+    assert len(told) <= MOST_BEGUN
+    live: Result = NOTHING
+    heard: list[Utterance] = []
+    chunks_ = live_chunks()
+    for at in range(0, len(chunks_), 8):
+        [live] = transcription.advance([CallSlice("live", chunks_[at : at + 8], live.state, live.memory)])
+        heard += utterances(live)
+    assert [one.kind for one in heard[-1:]] == ["end"]

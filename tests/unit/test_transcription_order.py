@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from callbus.consumer import CallSlice
 from consumers.transcription import Transcription
 from consumers.transcription.ordering import MOST_MISSING, MOST_PENDING, REORDER_S, Missing
-from schemas.records import AudioChunk
+from schemas.records import AudioChunk, Utterance
 from tests.builders import chunk
 from tests.replays import Log, LoudnessVad, RememberingVad, bursts, by_id, delayed, doubled, gaps, worked
-from tests.sounds import OVER, Digests, Samples, chunks, play, sample, whisper
+from tests.sounds import OVER, Digests, Samples, chunks, play, sample, step, utterances, whisper
 
 SECONDS = 17
 
@@ -110,6 +111,9 @@ def test_whatever_comes_is_heard_or_late(data: st.DataObject) -> None:
     for log in logs:
         log.events = disturbed
         log.work(len(disturbed))
+        if not ended(log.said):
+            log.fall_silent()
+        assert ended(log.said)
     assert by_id(logs[0].said) == by_id(logs[1].said)
     assert len({one.event_id for one in logs[0].said}) == len(logs[0].said)
 
@@ -125,8 +129,13 @@ def test_whatever_comes_is_heard_or_late(data: st.DataObject) -> None:
     assert late == [len(given_up & came)] * 2
 
 
+def ended(said: Sequence[Utterance]) -> bool:
+    return any(one.kind == "end" and not one.interrupted for one in said)
+
+
 def test_late_chunks_are_counted_once(consumer: Transcription, audio: tuple[Samples, int]) -> None:
-    """Beyond the window there is a gap, exactly as long; what comes then is never heard, and the log says so once."""
+    """Beyond the window there is a gap, exactly as long; what comes then is never heard. The log says so at once, and
+    at the end how many there were."""
     events = chunks(*audio)
     caller = [one for one in events if one.channel == "caller"]
     missing = caller[20:23]
@@ -136,15 +145,17 @@ def test_late_chunks_are_counted_once(consumer: Transcription, audio: tuple[Samp
     place = others.index(caller[40])
     late = [*others[:place], *missing, *missing, caller[10], *others[place:]]
     log = Log(consumer, late)
+    counts: list[int] = []
     with capture_logs() as told:
         while not log.over:
-            before = log.late
             log.work(3)
-            counted = max(before, log.late)
-    assert counted == 3
+            counts.append(log.late)
+    first = next(count for count in counts if count)
+    assert max(counts) == 3
     assert log.said == never
-    assert [(one["event"], one["call_id"]) for one in told if one["log_level"] == "warning"] == [
-        ("audio came too late to be heard", "call")
+    assert [(one["event"], one["call_id"], one["chunks"]) for one in told if one["log_level"] == "warning"] == [
+        ("audio came too late to be heard", "call", first),
+        ("a call ended without audio that came too late", "call", 3),
     ]
 
 
@@ -170,23 +181,73 @@ def test_many_chunks_without_audio_end_the_wait_too() -> None:
 
 
 @pytest.mark.parametrize("end", [0, 1])
-def test_the_last_chunk_ends_the_wait(consumer: Transcription, audio: tuple[Samples, int], end: int) -> None:
-    """No more audio can bring the missing one: its gap is said, and all that waited, then the end."""
+def test_the_last_chunk_waits_until_the_call_is_silent(
+    consumer: Transcription, audio: tuple[Samples, int], end: int
+) -> None:
+    """For one that is missing before it; then its gap is said, all that waited, and a true end."""
     events = chunks(*audio)
     if end:
         events[-2:] = [replace(one, payload=b"") for one in events[-2:]]
-    said, result = play(consumer, events[:-6] + events[-4:])
-    assert gaps(said) == gaps(said, "agent") == [(16_250, 16_500)]
-    assert (said[-1].kind, said[-1].end_ms) == ("end", 16_750 if end else 17_000)
-    assert result.state == OVER
+    before, result = play(consumer, events[:-6] + events[-4:])
+    assert {one.kind for one in before} == {"speech"}
+    assert result.holding
+    for memory in (result.memory, None):
+        again = [] if memory else events[events.index(result.holding) :]
+        again = [one for one in again if one not in events[-6:-4]]
+        held = step(consumer, again, replace(result, memory=None)) if again else result
+        [silent] = consumer.advance([CallSlice("call", [], held.state, held.memory, 1)])
+        said = [*before, *utterances(held), *utterances(silent)] if again else [*before, *utterances(silent)]
+        assert gaps(said) == gaps(said, "agent") == [(16_250, 16_500)]
+        assert (said[-1].kind, said[-1].end_ms, said[-1].interrupted) == ("end", 16_750 if end else 17_000, False)
+        assert (said[-1].at_ms, said[-1].provenance.origin_ids) == (events[-1].at_ms, (events[-1].event_id,))
+        assert silent.state is not None
+        assert silent.state.live_ended
+        [forgotten] = consumer.advance([CallSlice("call", [], silent.state, silent.memory, 1)])
+        assert (forgotten.events, forgotten.state) == ((), None)
 
 
-def test_those_that_the_last_chunk_overtook_are_heard(consumer: Transcription, audio: tuple[Samples, int]) -> None:
-    """If they are in the same batch."""
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_those_that_the_last_chunk_overtook_are_heard(
+    consumer: Transcription, audio: tuple[Samples, int], size: int
+) -> None:
+    """Whether they are in one batch with it or not, and whatever crashes in between."""
     events = chunks(*audio)
-    said, _ = play(consumer, [*events[:-8], *reversed(events[-8:])], slice_size=len(events))
     undisturbed, _ = play(consumer, events)
-    assert [one for one in said if one.kind != "end"] == [one for one in undisturbed if one.kind != "end"]
+    overtaken = [*events[:-8], *reversed(events[-8:])]
+    for crashes in (0, 6):
+        log = worked(Log(consumer, overtaken), random.Random(crashes), size, crashes)  # noqa: S311
+        assert [one for one in by_id(log.said) if one.kind != "end"] == [
+            one for one in by_id(undisturbed) if one.kind != "end"
+        ]
+        assert [one.kind for one in log.said if one.kind == "end"] == ["end"]
+        assert log.result.state == OVER
+
+
+def test_the_last_chunk_waits_no_longer_than_others() -> None:
+    """2 s of audio behind the missing chunk, its own among it, end the wait."""
+    said, _ = play(LOUD, [chunk(sequence=0), *(chunk(sequence=n, last=n == 9) for n in range(2, 10))])
+    assert gaps(said) == [(250, 500)]
+    assert said[-1].kind == "end"
+
+
+def test_what_comes_after_the_end_is_counted(consumer: Transcription, audio: tuple[Samples, int]) -> None:
+    """Of a call that is over a chunk that had been given up is told of, and its double is not; nothing is heard."""
+    events = chunks(*audio)
+    caller = [one for one in events if one.channel == "caller"]
+    late = caller[20:23]
+    said, ended = play(consumer, [one for one in events if one not in late])
+    assert said[-1].kind == "end"
+    with capture_logs() as told:
+        first = step(consumer, [late[0], late[0], caller[-1], caller[5]], ended)
+        second = step(consumer, [late[0], *late], replace(first, memory=None))
+        third = step(consumer, [*late, caller[3]], second)
+    assert [(one["event"], one["call_id"], one["chunks"]) for one in told] == [
+        ("audio came after its call's end", "call", count) for count in (1, 2, 3)
+    ]
+    assert not [*first.events, *second.events, *third.events]
+    assert not any(result.rejected for result in (first, second, third))
+    assert third.state is not None
+    assert third.state.live_ended
 
 
 def test_audio_that_never_left_the_door_is_a_gap_at_once() -> None:

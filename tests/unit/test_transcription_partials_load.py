@@ -8,19 +8,20 @@ import pytest
 
 from callbus.audio import Samples
 from callbus.consumer import CallResult, CallSlice
-from consumers.transcription import Options
+from consumers.transcription import Options, Transcription
 from consumers.transcription.agreement import Hypothesis
 from consumers.transcription.call import Call
 from consumers.transcription.copy import Copy
+from consumers.transcription.ears import Ear, Ears
 from consumers.transcription.hearings import Hearings, Slice
-from consumers.transcription.pace import SMALL_PART_S
-from consumers.transcription.partials import Due, Partials, Told, within
+from consumers.transcription.pace import MOST_GIVEN_WAY, SMALL_PART_S
+from consumers.transcription.partials import FIRST_MS, Due, Partials, Told, within
 from consumers.transcription.recording import CHUNK_S, PART_S, Reading
-from consumers.transcription.sound import Sound
+from consumers.transcription.sound import Heard, Sound
 from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, PartialUtterance, Recording, Utterance
 from tests.partials import Counting, call, partials, steps, transcription, vad
-from tests.sounds import Digests, Result, play, utterances
+from tests.sounds import Digests, Result, play, utterances, whisper
 
 __all__ = ["call", "vad"]
 
@@ -38,13 +39,30 @@ def test_partials_thin_out_with_the_lag(behind_s: float, every: int) -> None:
     ("behind_s", "revisions"), [(0, {1, 4, 7, 10, 13}), (1.5, {1, 7, 13}), (3, {1, 13}), (9, set())]
 )
 def test_what_was_thinned_out_is_said(vad: Vad, call: list[AudioChunk], behind_s: float, revisions: set[int]) -> None:
-    """The partials that remain say that revisions were left out; finals do not change."""
+    """The partials that remain say that revisions were left out; a final says it where there was none. Else finals do
+    not change."""
     results = list(steps(transcription(vad, Digests()), call, behind_s=behind_s))
     told = partials(iter(results))
     assert {one.revision for one in told if one.revision <= 13} == revisions
     assert {one.degraded for one in told} <= {("revisions",) if behind_s else ()}
     said = [one for result in results for one in utterances(result)]
-    assert said == [one for result in steps(transcription(vad, Digests()), call) for one in utterances(result)]
+    alone = [one for result in steps(transcription(vad, Digests()), call) for one in utterances(result)]
+    assert [replace(one, degraded=()) for one in said] == alone
+    long = {one.event_id for one in said if one.kind == "speech" and one.end_ms - one.start_ms >= FIRST_MS}
+    assert {one.event_id for one in said if one.degraded == ("revisions",)} == (long if behind_s == 9 else set())
+    assert len(long) > 3
+
+
+def test_a_final_of_which_nothing_was_told_says_so(vad: Vad, call: list[AudioChunk]) -> None:
+    """One that came and went in one batch while none is told; a short one, of which none was due, says nothing."""
+    at_once = transcription(vad, Digests()).advance([CallSlice("call", call, None, None, behind_s=9.0)])[0]
+    long = [one.end_ms - one.start_ms >= FIRST_MS for one in utterances(at_once) if one.kind == "speech"]
+    assert [bool(one.degraded) for one in utterances(at_once) if one.kind == "speech"] == long
+    assert True in long
+    usual = transcription(vad, Digests()).advance([CallSlice("call", call, None, None)])[0]
+    assert not any(one.degraded for one in utterances(usual))
+    none = transcription(vad, Digests(), Options(partials=None))
+    assert not any(one.degraded for one in utterances(next(steps(none, call, len(call), behind_s=9.0))))
 
 
 def due(name: str, length_s: float, waited_s: float, told: int = 1) -> Due:
@@ -67,6 +85,7 @@ def test_the_budget_takes_the_most_overdue_first() -> None:
     asked = [due("a", 4, 0.1), due("b", 5, 0.9), due("c", 2, 0.5), due("d", 9, 0.2)]
     assert [one.origin_ids[0] for one in within(asked, 8_000)] == ["b", "c"]
     assert [one.origin_ids[0] for one in within(asked, 1_000)] == ["b"]
+    assert [one.origin_ids[0] for one in within([due("f", 7, 1.0), *asked], 9_000)] == ["f", "c"]
     assert [one.origin_ids[0] for one in within(asked, 30_000)] == ["b", "c", "d", "a"]
     assert [one.origin_ids[0] for one in within([*asked, due("e", 1, 0.0, told=0)], 6_000)] == ["e", "b"]
     assert within([], 1_000) == []
@@ -98,29 +117,65 @@ def test_what_does_not_fit_comes_later_and_says_so(vad: Vad, call: list[AudioChu
     assert [[(one.start_ms, one.text) for one in events] for events in said.values()] == [alone] * 6
 
 
-def test_finals_come_before_partials_before_recordings(vad: Vad, call: list[AudioChunk]) -> None:
-    """In what the recogniser is handed at once."""
-    counting = Counting()
-    consumer = transcription(vad, counting)
+@pytest.mark.parametrize("behind_s", [0.0, 2.0])
+def test_finals_come_before_partials_before_recordings(vad: Vad, call: list[AudioChunk], behind_s: float) -> None:
+    """In what the recognisers are handed, one after the other; also where a recording is heard by the first of them.
+    Beside finals a recording is heard in every fourth batch only."""
+    counting, model = Counting(), whisper().model
+    ears = Ears(Ear(model, counting), Ear(model, Later(counting), 5), 1_000)
+    consumer = Transcription("transcription", model, vad, counting, Options(), ears)
     reading = two_hours(call)
     recorded: Result = CallResult(events=(), state=None, memory=reading)
-    live: Result = CallResult(events=(), state=None)
+    lives: list[Result] = [CallResult(events=(), state=None)] * 2
+    other = [replace(one, call_id="other") for one in call]
     seen = set()
-    for at in range(0, len(call), 8):
-        live, recorded = consumer.advance(
+    given_way = 0
+    for at in range(0, len(call) - 16, 8):
+        counting.asked.clear()
+        before = recorded.memory.reading.at
+        *lives, recorded = consumer.advance(
             [
-                CallSlice("call", call[at : at + 8], live.state, live.memory),
-                CallSlice("tape", [], recorded.state, recorded.memory),
+                CallSlice("call", call[at : at + 8], lives[0].state, lives[0].memory, behind_s=0.0),
+                CallSlice("other", other[max(0, at - 8) : at], lives[1].state, lives[1].memory, behind_s=0.0),
+                CallSlice("tape", [], recorded.state, recorded.memory, behind_s=behind_s),
             ]
         )
-        said = len(utterances(live)) - sum(one.kind == "end" for one in utterances(live))
-        revised = sum(isinstance(one, PartialUtterance) for one in live.events)
+        said = sum(one.kind != "end" for live in lives for one in utterances(live))
+        revised = sum(isinstance(one, PartialUtterance) for live in lives for one in live.events)
         taped = len(utterances(recorded))
-        if said + revised + taped:
-            order = [sound.partial for sound in counting.asked[-1]]
-            assert order == [False] * said + [True] * revised + [False] * taped
-            seen.add((said > 0, revised > 0, taped > 0))
-    assert (True, True, True) in seen or {(True, False, True), (False, True, True)} <= seen
+        orders = [[sound.partial for sound in sounds] for sounds in counting.asked]
+        assert orders == [one for one in ([False] * said + [True] * revised, [False] * taped) if one]
+        seen.add((said > 0, revised > 0, taped > 0))
+        given_way = given_way + 1 if recorded.memory.reading.at == before else 0
+        assert given_way <= MOST_GIVEN_WAY * (said > 0)
+    assert {(True, True, False), (False, True, True)} <= seen
+
+
+class Later:
+    """The recogniser of recordings, which notes in the same list when it is asked."""
+
+    def __init__(self, first: Counting) -> None:
+        self._first = first
+
+    def recognize(self, sounds: Sequence[Sound]) -> list[Heard]:
+        """As the first one does."""
+        return self._first.recognize(sounds)
+
+
+def test_finals_in_every_batch_starve_no_recording(vad: Vad, call: list[AudioChunk]) -> None:
+    """In every fourth of them a part of it is heard all the same."""
+    consumer = transcription(vad, Digests())
+    tape: Result = CallResult(events=(), state=None, memory=two_hours(call))
+    read = []
+    for number in range(2 * (MOST_GIVEN_WAY + 1)):
+        before = tape.memory.reading.at
+        whole = [replace(one, call_id=f"call-{number}") for one in call]
+        live, tape = consumer.advance(
+            [CallSlice(f"call-{number}", whole, None, None), CallSlice("tape", [], tape.state, tape.memory)]
+        )
+        assert utterances(live)
+        read.append(int(tape.memory.reading.at - before) * CHUNK_S)
+    assert read == [*[0] * MOST_GIVEN_WAY, SMALL_PART_S] * 2
 
 
 class Looped(Copy):
@@ -169,7 +224,7 @@ def test_two_hours_of_recording_never_make_a_live_call_wait_longer_than_a_small_
     while_live = []
     for at in range(0, 24, 4):
         while_live += [advance(*call[at : at + 4]), advance(), advance()]
-    assert set(while_live) == {SMALL_PART_S}
+    assert set(while_live) <= {0, SMALL_PART_S}
     afterwards = [advance() for _ in range(12)]
     assert set(afterwards[:8]) == {SMALL_PART_S}
     assert afterwards[-1] == PART_S

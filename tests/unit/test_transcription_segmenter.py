@@ -9,10 +9,11 @@ import soxr
 from consumers.transcription import Transcription
 from consumers.transcription.call import Call, listen
 from consumers.transcription.channel import Segment
-from consumers.transcription.segmenter import LONGEST, best_pause
-from consumers.transcription.vad import Vad
+from consumers.transcription.segmenter import LONGEST, SPEECH, best_pause
+from consumers.transcription.vad import RATE_HZ as VAD_RATE_HZ
+from consumers.transcription.vad import WINDOW, Carried, Vad
 from schemas.records import Utterance
-from tests.sounds import Digests, Samples, chunks, play, sample, whisper
+from tests.sounds import CALLS, Digests, Samples, chunks, play, sample, whisper
 
 RATE_HZ = 8000
 MINUTE = np.arange(60 * RATE_HZ) / RATE_HZ
@@ -89,14 +90,57 @@ def test_speech_without_a_pause_is_cut_all_the_same(consumer: Transcription) -> 
     said = speech(consumer, samples[1, 7 * rate_hz : 16 * rate_hz])
     [one] = said
     words = samples[1, 7 * rate_hz + one.start_ms * 8 : 7 * rate_hz + one.end_ms * 8]
-    hurried = np.tile(words, 5)
-    events = chunks(hurried[np.newaxis], rate_hz, channels=("unknown",))
+    tiled = np.tile(words, 5)
+    events = chunks(tiled[np.newaxis], rate_hz, channels=("unknown",))
     pieces = [piece for piece in listen(Call(), events, Vad()).pieces if isinstance(piece, Segment)]
     assert len(pieces) >= 3
     assert all(piece.offset - piece.onset <= LONGEST * 256 for piece in pieces)
     whole = np.concatenate([piece.sound.samples for piece in pieces])
-    assert np.array_equal(whole, hurried[: len(whole)])
-    assert len(whole) > len(hurried) - rate_hz // 2
+    assert np.array_equal(whole, tiled[: len(whole)])
+    assert len(whole) > len(tiled) - rate_hz // 2
+
+
+def hurried(vad: Vad) -> tuple[Samples, int]:
+    """Real speech without any pause: of all the samples' channels, the windows in which there is certainly speech."""
+    kept: list[Samples] = []
+    for call in CALLS:
+        samples, rate_hz = sample(call)
+        for row in samples:
+            audio = soxr.resample(row.astype(np.float32) / 32768, rate_hz, VAD_RATE_HZ).astype(np.float32)
+            carried, step = Carried(), WINDOW * rate_hz // VAD_RATE_HZ
+            for index in range(len(audio) // WINDOW):
+                probability, carried = vad.probability(audio[index * WINDOW : (index + 1) * WINDOW], carried)
+                if probability >= SPEECH:
+                    kept.append(row[index * step : (index + 1) * step])
+    return np.concatenate(kept), rate_hz
+
+
+@pytest.fixture(scope="module")
+def monologue() -> tuple[Samples, int]:
+    return hurried(Vad())
+
+
+def heard(samples: Samples, rate_hz: int) -> Samples:
+    """All that is in a segment, one after the other."""
+    pieces = listen(Call(), chunks(samples[np.newaxis], rate_hz, channels=("unknown",)), Vad()).pieces
+    return np.concatenate([piece.sound.samples for piece in pieces if isinstance(piece, Segment)])
+
+
+@pytest.mark.parametrize("start_s", [7.5, 16.5, 46.0, 48.0])
+def test_what_is_left_after_a_cut_without_a_pause_is_heard(monologue: tuple[Samples, int], start_s: float) -> None:
+    """Where the best place to cut was in the last tenth of a second, and the speech ends just after it."""
+    speech, rate_hz = monologue
+    for length_s in (16.97, 17.0, 17.1, 17.5):
+        said = speech[int(start_s * rate_hz) : int((start_s + length_s) * rate_hz)]
+        assert np.array_equal(heard(said, rate_hz), said), length_s
+
+
+def test_of_a_monologue_of_40_s_nothing_is_lost(monologue: tuple[Samples, int]) -> None:
+    """Wherever it ends."""
+    speech, rate_hz = monologue
+    for seconds in (40.0, 40.3, 41.1):
+        said = speech[: int(seconds * rate_hz)]
+        assert np.array_equal(heard(said, rate_hz), said)
 
 
 def test_the_best_pause_is_the_longest_silence() -> None:
