@@ -65,7 +65,7 @@ _TENS: Mapping[str, tuple[str, ...]] = {  # 20, 30 …
 REPEATS: Mapping[str, int] = {"duplo": 2, "dupla": 2, "triplo": 3, "dubbel": 2}
 TIMES = frozenset({"mara"})  # "saba mara mbili": 7 two times
 JOINS = frozenset({"na", "et", "en"})  # "ishirini na tano"; Portuguese "e" is a letter too
-BETWEEN = frozenset({"mia", "elfu", "cento", "cem", "mil", "mille", "fois", "vezes", "barra"})  # of a number, but no digit
+BETWEEN = frozenset({"mia", "elfu", "cento", "cem", "mil", "mille", "fois", "vezes", "barra"})  # no digit
 WORDS_TOO = frozenset({"um", "uma", "un", "une", "sept", "meia", "elf", "een", "hal"})
 """Digits only beside another number word of their own language: fillers, bodies and English words otherwise."""
 # fmt: on

@@ -37,6 +37,11 @@ _ORDINARY: Mapping[str, frozenset[str]] = {"pt": frozenset(_ORDINARY_PT.split())
 """Words that may stand in capitals inside a sentence and still have a translation, by language. In a language that has
 no entry here, only what the gazetteer lists is taken for a name: which words it capitalises would have to be known."""
 
+_DAYS: Mapping[str, frozenset[str]] = {
+    "sw": frozenset(("jumatatu", "jumanne", "jumatano", "alhamisi", "ijumaa", "jumamosi", "jumapili")),
+}
+"""Names too, but only where a cue says so: "naitwa Jumanne"."""
+
 # A capital inside a sentence: behind a word or a comma, not behind a colon or an opening quotation mark.
 _NAME = re.compile(r"(?<=[\w,.] )[^\W\d_a-zß-ÿ][\w'’]+(?:-[^\W\d_a-zß-ÿ][\w'’]+)*")  # noqa: RUF001
 _CUES: Mapping[str, re.Pattern[str]] = {  # before a name, which may then stand without a capital
@@ -95,7 +100,9 @@ def _by_capital(sentence: str, language: str, known: Container[str]) -> Iterator
         parts = found.group().split("-")
         shouted = len(found.group()) > 1 and found.group().isupper()
         if ordinary is None:
-            named = any(folded(part) in known for part in parts)
+            named = any(folded(part) in known for part in parts) and folded(found.group()) not in _DAYS.get(
+                language, ()
+            )
         else:
             named = not any(part.casefold() in ordinary for part in parts)
         if named and not shouted and found.start() not in begins:
