@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from consumers.ner.gazetteer import fold
+from consumers.ner.numerals import BETWEEN, JOINS, ONES, REPEATS, TEENS_AND_TENS, TIMES, WORDS_TOO, kindred
+
 # fmt: off
 _ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_REPEATS = {"double": 2, "triple": 3, "treble": 3}
+_REPEATS = {"double": 2, "triple": 3, "treble": 3, **REPEATS}
 # Only between digits: what a recogniser makes of "two" and "four", and "zero seven hundred".
 _SOFT = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "hundred": "00", "thousand": "000"}
 _FILLERS = (
@@ -27,7 +30,12 @@ _NUMBER_IS = re.compile(
     r"[,:]? $",
     re.IGNORECASE,
 )
-_SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)
+_SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece); of several languages, English last
+    **{word: (digit, "word") for words in ONES.values() for word, digit in words.items() if word not in WORDS_TOO},
+    **{word: (digits, "tens") for word, digits in TEENS_AND_TENS.items() if word not in WORDS_TOO},
+    **dict.fromkeys(JOINS, ("", "soft")),
+    **dict.fromkeys(BETWEEN, ("", "filler")),
+    **dict.fromkeys(TIMES, ("", "times")),
     **dict.fromkeys(("zero", "oh", "o", "nought", "naught", "ought"), ("0", "word")),
     **{word: (str(n), "word") for n, word in enumerate(_ONES, 1)},
     **{"tree": ("3", "word"), "fife": ("5", "word"), "niner": ("9", "word"), "fourty": ("40", "tens")},
@@ -39,12 +47,18 @@ _SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece)
     "and": ("", "soft"),  # "eight, five and one" are three children
     **{"+": ("+", "plus"), "plus": ("+", "plus")},
 }
+_AMBIGUOUS: Mapping[str, tuple[str, str]] = {
+    **{word: (digits, "tens") for word, digits in TEENS_AND_TENS.items() if word in WORDS_TOO},
+    **{word: (digit, "word") for words in ONES.values() for word, digit in words.items() if word in WORDS_TOO},
+}
 _ROUND = frozenset(f"{n}0" for n in range(2, 10))
+_SHARED = frozenset({"zero"})  # says nothing of the language
+_OF_TENS = frozenset({*JOINS, "e"})
 AGED = re.compile(
     r"\b(?:i am|i'm|im|s?he is|s?he's|shes|hes|who is|who's|aged?|turn(?:s|ed)?) (?:now |only )?$", re.IGNORECASE
 )
 PIECE = re.compile(r"\+|[^\W_]+")
-_GAP = re.compile(r"[\s,.?!\-\u2013\u2014;()\u2026]{0,6}")
+_GAP = re.compile(r"[\s,.?!\-\u2013\u2014;()\u2026\u060c\u1361-\u1363]{0,6}")  # Arabic and Ethiopic commas too
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class Piece:
     start: int
     end: int
     digits: str  # "" for "double", a filler or a soft word before its turn
-    kind: str  # "literal", "word", "tens", "repeat", "soft", "filler", "plus", "letter"
+    kind: str  # "literal", "word", "tens", "repeat", "times", "soft", "filler", "plus", "letter"
     times: int = 1  # of "double" and "triple"
 
 
@@ -71,16 +85,50 @@ class Run:
     @property
     def spoken(self) -> bool:
         """Digit after digit, as nobody says a quantity."""
-        return all(piece.kind in ("word", "repeat", "filler", "plus", "letter") for piece in self.pieces)
+        return all(piece.kind in ("word", "repeat", "times", "filler", "plus", "letter") for piece in self.pieces)
 
 
-def _piece(word: str, start: int, end: int) -> Piece | None:
-    low = word.lower()
+def _piece(match: re.Match[str], run: Sequence[Piece], text: str) -> Piece | None:
+    """The word as a piece of a number; `run` are those that it would follow."""
+    word, start, end = match.group(), *match.span()
+    before = run[-1] if run else None
+    low = fold(word)
+    if low in _AMBIGUOUS and _beside_kin(low, match, run, text):
+        return Piece(start, end, *_AMBIGUOUS[low])
+    if low == "e" and before and before.kind == "tens" and kindred(_word(before, text), _near(match, text)):
+        return Piece(start, end, "", "soft")  # "oitenta e quatro"
     if low in _SPOKEN:
         return Piece(start, end, *_SPOKEN[low], _REPEATS.get(low, 1))
     if word.isdecimal():
         return Piece(start, end, word, "literal")
-    return Piece(start, end, word.upper(), "letter") if low in _LETTERS else None
+    return Piece(start, end, word.upper(), "letter") if word.lower() in _LETTERS else None
+
+
+def _word(piece: Piece, text: str) -> str:
+    return fold(text[piece.start : piece.end])
+
+
+def _next(end: int, text: str) -> re.Match[str] | None:
+    """The word that follows closely."""
+    after = PIECE.search(text, end)
+    return after if after and _GAP.fullmatch(text, end, after.start()) else None
+
+
+def _near(match: re.Match[str], text: str) -> str:
+    """The word that follows closely, folded; empty if none does."""
+    after = _next(match.end(), text)
+    return fold(after.group()) if after else ""
+
+
+def _beside_kin(low: str, match: re.Match[str], run: Sequence[Piece], text: str) -> bool:
+    """Whether the number word before or after is of the same language: "oito um", "um zero dois", not "um, um"."""
+    before = next((said for piece in reversed(run) if (said := _word(piece, text)) not in _SHARED), "")
+    if kindred(low, before) and run[-1].digits:
+        return True
+    after = _next(match.end(), text)
+    while after and fold(after.group()) in _SHARED | WORDS_TOO:
+        after = _next(after.end(), text)
+    return bool(after) and kindred(low, fold(after.group()))
 
 
 def _spelt(match: re.Match[str], before: Piece | None, text: str) -> Piece | None:
@@ -115,7 +163,7 @@ def runs_of(text: str, dates: Sequence[tuple[int, int]]) -> Iterator[Run]:
     last = 0
     for match in PIECE.finditer(text):
         near = run.pieces[-1] if run.pieces and _GAP.fullmatch(text, last, match.start()) else None
-        piece = _piece(match.group(), *match.span()) or _spelt(match, near, text)
+        piece = _piece(match, run.pieces if near else (), text) or _spelt(match, near, text)
         if piece and (inside(match.span(), dates) or text[piece.end : piece.end + 1] == "'"):
             piece = None
         if piece and piece.kind == "letter" and text[piece.start - 1 : piece.start] == "'":  # of "it's"
@@ -126,7 +174,7 @@ def runs_of(text: str, dates: Sequence[tuple[int, int]]) -> Iterator[Run]:
             yield from _trimmed(run)
             run = Run()
         if piece:
-            _append(run, piece)
+            _append(run, piece, text)
             last = piece.end
     yield from _trimmed(run)
 
@@ -141,28 +189,48 @@ def _begins_anew(run: Run, piece: Piece, text: str) -> bool:
     return said >= 9 and piece.kind == "literal" and len(piece.digits) >= 9
 
 
-def _append(run: Run, piece: Piece) -> None:
+def _append(run: Run, piece: Piece, text: str) -> None:
     before = run.pieces[-1] if run.pieces else None
+    earlier = run.pieces[-2] if len(run.pieces) > 1 else None
     if before and before.kind == "repeat" and not before.digits and len(piece.digits) == 1:
         kind = "repeat" if piece.digits.isdecimal() else "letter"  # "with double s" is no number
         piece = Piece(before.start, piece.end, piece.digits * before.times, kind)
         run.pieces.pop()
-    elif before and before.kind == "tens" and before.digits in _ROUND and piece.kind == "word" and piece.digits != "0":
+    elif before and _completes(before, piece):
         piece = Piece(before.start, piece.end, before.digits[0] + piece.digits, "tens")
         run.pieces.pop()
+    elif before and earlier and before.kind == "times" and len(earlier.digits) == 1 and piece.digits in ("2", "3"):
+        piece = Piece(earlier.start, piece.end, earlier.digits * int(piece.digits), "word")
+        del run.pieces[-2:]
+    elif before and earlier and _joins(before, text) and _completes(earlier, piece, joined=True):
+        piece = Piece(earlier.start, piece.end, earlier.digits[0] + piece.digits, "tens")
+        del run.pieces[-2:]
     run.pieces.append(piece)
+
+
+def _joins(piece: Piece, text: str) -> bool:
+    """Whether it is the "na" of "ishirini na tano"."""
+    return not piece.digits and _word(piece, text) in _OF_TENS
+
+
+def _completes(tens: Piece, piece: Piece, *, joined: bool = False) -> bool:
+    """Whether "twenty" and "one" are one number; "ten" and "one" are only where a word joins them ("kumi na moja")."""
+    whole = tens.digits in _ROUND or (joined and tens.digits == "10")
+    return tens.kind == "tens" and whole and piece.kind == "word" and len(piece.digits) == 1 and piece.digits != "0"
 
 
 def _trimmed(run: Run) -> Iterator[Run]:
     pieces = run.pieces
     while (
         pieces
-        and pieces[-1].kind in ("soft", "filler", "repeat", "plus")
+        and pieces[-1].kind in ("soft", "filler", "repeat", "times", "plus")
         and not (pieces[-1].kind == "repeat" and pieces[-1].digits)
         and pieces[-1].digits not in ("00", "000")
     ):
         pieces.pop()
-    while pieces and (pieces[0].kind in ("soft", "filler") or (pieces[0].kind == "repeat" and not pieces[0].digits)):
+    while pieces and (
+        pieces[0].kind in ("soft", "filler", "times") or (pieces[0].kind == "repeat" and not pieces[0].digits)
+    ):
         pieces.pop(0)
     letters = sum(piece.kind == "letter" for piece in pieces)  # of a number plate two or more
     while pieces and letters < 2 and len(run.digits) < _LETTERED and "letter" in (pieces[0].kind, pieces[-1].kind):

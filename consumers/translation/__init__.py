@@ -5,27 +5,35 @@ Every utterance gives exactly one `Translation`, and its `status` says how its t
 * `pass_through`: it was said in the target language, or there is nothing to translate (`gap`, `unclear`, `end`, an
   empty text);
 * `translated`: a model for the pair did it, sentence by sentence;
-* `untranslated`: no model for the pair. The text is empty and `reason` says why: the source text is never passed off
-  as a translation.
+* `untranslated`: no model for the pair, or for a part of it. `reason` says why. The source text is never passed off as
+  a translation: the text has a mark in its place, and is empty if nothing else was said.
+
+People change the language within an utterance: each sentence, and each part of one that is visibly in another
+language, goes the way of its own language (`stretches.py`), and `told.py` puts them together again.
 
 Models translate best one sentence at a time (given several, the packaged one drops short ones), so that is what they
-get: all sentences of a batch in one call, each only once. What a model does not keep by itself is kept here: names
-and numbers (`particulars.py`) and the order of the sentences (`sentences.py`).
+get: all sentences of a batch in one call, each only once. A very short one also goes with the one before it
+(`context.py`). What a model does not keep by itself is kept here: names and numbers (`particulars.py`) and the order
+of the sentences.
 """
 
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from callbus.consumer import Model, Outcome, Settings
+from callbus.consumer import Outcome, Settings
 from callbus.errors import ModelError
 from callbus.ids import event_id
-from consumers.translation.engines import ENGINES, Translate
-from consumers.translation.particulars import hide_names, put_back_names, put_back_numbers
-from consumers.translation.sentences import split
-from schemas.records import Provenance, Translation, TranslationStatus, Utterance
+from consumers.translation.context import Sentence, in_context
+from consumers.translation.engines import ENGINES
+from consumers.translation.names import known_names
+from consumers.translation.pair import Pair
+from consumers.translation.sentences import calm, parts, split
+from consumers.translation.stretches import Stretch, stretches
+from consumers.translation.told import Part, told
+from schemas.records import Provenance, Translation, Utterance
 
 STAGE = "translation"
 _WITHOUT_WORDS = ("gap", "unclear", "end")
@@ -37,30 +45,8 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     target: str = Field(default="en", pattern="^[a-z]{2,3}$", description="ISO 639-1 code of the working language.")
+    gazetteer: Path = Field(default=Path("domain/gazetteer"), description="The folder of names to keep as they are.")
     remembered_sentences: int = Field(default=4096, ge=1, description="How many sentences are kept in memory.")
-
-
-@dataclass
-class Pair:
-    """One model with the sentences that it translated last."""
-
-    model: Model
-    translate: Translate
-    capacity: int
-    remembered: OrderedDict[str, str] = field(default_factory=OrderedDict)
-
-    def __call__(self, sentences: Sequence[str]) -> dict[str, str]:
-        """Each sentence with its translation; a repeated one costs nothing."""
-        found = {sentence: self.remembered[sentence] for sentence in sentences if sentence in self.remembered}
-        missing = [sentence for sentence in dict.fromkeys(sentences) if sentence not in found]
-        if missing:
-            found.update(zip(missing, self.translate(missing), strict=True))
-        for sentence in dict.fromkeys(sentences):
-            self.remembered[sentence] = found[sentence]
-            self.remembered.move_to_end(sentence)
-        while len(self.remembered) > self.capacity:
-            self.remembered.popitem(last=False)
-        return found
 
 
 @dataclass(frozen=True)
@@ -72,54 +58,54 @@ class Translator:
 
     def handle(self, events: Sequence[Utterance]) -> Sequence[Outcome]:
         """One outcome per utterance, in order."""
-        texts: dict[str, list[str]] = {}
-        for utterance in events:
-            if self._pair(utterance):
-                texts.setdefault(_language(utterance), []).append(utterance.text)
-        translated = {
-            (source, text): result
-            for source, wanted in texts.items()
-            for text, result in zip(wanted, self._translate(source, wanted), strict=True)
-        }
-        return [(self._derive(event, translated.get((_language(event), event.text))),) for event in events]
-
-    def _pair(self, utterance: Utterance) -> Pair | None:
-        return self.pairs.get(_language(utterance)) if self._needs_translation(utterance) else None
-
-    def _needs_translation(self, utterance: Utterance) -> bool:
-        spoken = utterance.kind not in _WITHOUT_WORDS and bool(utterance.text.strip())
-        return spoken and _language(utterance) != self.target
-
-    def _translate(self, source: str, texts: Sequence[str]) -> list[str]:
-        """The texts in the target language, names and numbers kept."""
-        pair = self.pairs[source]
-        sentences = [split(text) for text in texts]
-        hidden = {each: hide_names(each, source) for text in sentences for each in text}
-        drafts = pair([names.text for names in hidden.values()])
-        done = {each: put_back_names(drafts[names.text], names) for each, names in hidden.items()}
-        # Where a stand-in did not come through, the model gets the sentence as it was said.
-        plain = pair([each for each, result in done.items() if result is None])
+        planned = [self._planned(event) for event in events]
+        wanted: dict[str, dict[Sentence, None]] = {}
+        for language, sentence in (each for plan in planned for each in plan):
+            if language in self.pairs:
+                wanted.setdefault(language, {})[sentence] = None
+        done = {language: self.pairs[language].translated(list(each)) for language, each in wanted.items()}
         return [
-            " ".join(put_back_numbers(each, done[each] or plain.get(each, ""), self.target) for each in text).strip()
-            for text in sentences
+            (self._derive(event, [self._part(each, sentence, done) for each, sentence in plan]),)
+            for event, plan in zip(events, planned, strict=True)
         ]
 
-    def _derive(self, utterance: Utterance, translated: str | None) -> Translation:
-        source = _language(utterance)
-        pair = self._pair(utterance)
-        status: TranslationStatus = "untranslated"
-        text, reason = "", None
-        if not self._needs_translation(utterance):
-            status, text = "pass_through", utterance.text
-        elif not source:
-            reason = "the utterance names no language"
-        elif not pair:
-            reason = f"no model for {source}–{self.target}"  # noqa: RUF001 (an en dash between two languages)
-        elif not translated:
-            reason = f"{pair.model.name} found no words for it"
-        else:
-            status, text = "translated", translated
-        name, version = (pair.model.name, pair.model.version) if pair else ("", "")
+    def _planned(self, utterance: Utterance) -> list[tuple[str, Sentence]]:
+        """What the utterance consists of, in order, each with its language; nothing if it has no words."""
+        if utterance.kind in _WITHOUT_WORDS:
+            return []
+        said = [
+            stretch
+            for sentence in split(utterance.text)
+            for stretch in stretches(sentence, _language(utterance), self.target)
+        ]
+        found: list[tuple[str, Sentence]] = []
+        for stretch in said:
+            before = found[-1][1].text if found and found[-1][0] == stretch.language else ""
+            found += self._sentences(stretch, before)
+        return found
+
+    def _sentences(self, stretch: Stretch, before: str) -> list[tuple[str, Sentence]]:
+        if stretch.language not in self.pairs:
+            return [(stretch.language, Sentence(stretch.text))]
+        first, *others = parts(calm(stretch.text))
+        return [
+            (stretch.language, in_context(first, before)),
+            *((stretch.language, Sentence(other)) for other in others),
+        ]
+
+    def _part(self, language: str, sentence: Sentence, done: Mapping[str, Mapping[Sentence, str]]) -> Part:
+        pair = self.pairs.get(language)
+        return Part(
+            language=language,
+            said=sentence.text,
+            model=pair.model.name if pair else "",
+            translated=done[language][sentence] if pair else "",
+        )
+
+    def _derive(self, utterance: Utterance, its_parts: Sequence[Part]) -> Translation:
+        result = told(utterance.text, _language(utterance), self.target, its_parts)
+        used = [self.pairs[part.language].model for part in its_parts if part.model]
+        name, version = ("+".join(dict.fromkeys(each)) for each in ((m.name for m in used), (m.version for m in used)))
         return Translation(
             event_id=event_id(utterance.call_id, STAGE, utterance.event_id, name, version),
             call_id=utterance.call_id,
@@ -133,12 +119,12 @@ class Translator:
             start_ms=utterance.start_ms,
             end_ms=utterance.end_ms,
             confidence=utterance.confidence,
-            status=status,
+            status=result.status,
             source_text=utterance.text,
-            source_language=source,
+            source_language=result.source,
             language="" if utterance.kind in _WITHOUT_WORDS else self.target,
-            text=text,
-            reason=reason,
+            text=result.text,
+            reason=result.reason,
             above=(utterance.provenance,),
             provenance=Provenance(stage=STAGE, model=name, model_version=version, origin_ids=(utterance.event_id,)),
         )
@@ -155,6 +141,7 @@ def load(settings: Settings) -> Translator:
     Raises ModelError for an engine that is not known, or a model that names no pair or another target.
     """
     options = Options.model_validate(settings.options)
+    names = known_names(settings.root / options.gazetteer) if settings.models else frozenset()
     pairs: dict[str, Pair] = {}
     for model in settings.models:
         if len(model.languages) != 2 or model.languages[1] != options.target:
@@ -168,5 +155,6 @@ def load(settings: Settings) -> Translator:
             )
         source = model.languages[0]
         if source not in pairs:
-            pairs[source] = Pair(model, ENGINES[model.engine](model, settings.device), options.remembered_sentences)
+            translate = ENGINES[model.engine](model, settings.device)
+            pairs[source] = Pair(model, translate, options.remembered_sentences, names)
     return Translator(target=options.target, pairs=pairs)

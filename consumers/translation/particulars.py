@@ -2,14 +2,18 @@
 
 A model translates given names too: measured on the packaged pt–en model, "Chamo-me João" becomes "I am called John",
 Domingos becomes "Sunday" and Tomás "you". The child's name would be wrong in the case record, and nobody would see it.
-So names go to the model as stand-ins that it copies (surnames without a meaning), and are put back afterwards.
+So names go to the model as stand-ins that it copies (surnames without a meaning), and are put back afterwards. Swahili
+names are words more often still (Amani, Furaha, Zawadi): there the gazetteer says which of them are names.
 
-Numbers it copies nearly always. One that is missing is put back in brackets behind its sentence.
+Numbers it copies nearly always. What is missing is put back in brackets behind its sentence.
 """  # noqa: RUF002
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from consumers.translation.sentences import beginnings
+from consumers.translation.small_words import folded, speaks_for
 
 _STAND_INS = ("Machava", "Sitoe", "Nhantumbo", "Chissano", "Mondlane", "Okello", "Mwangi", "Njoroge")
 """Copied unchanged in every one of 13 sentences tried with each."""
@@ -30,11 +34,33 @@ whatsapp facebook internet sida hiv
 """
 
 _ORDINARY: Mapping[str, frozenset[str]] = {"pt": frozenset(_ORDINARY_PT.split())}
-"""Words that may stand in capitals inside a sentence and still have a translation, by language. A language that has no
-entry here keeps its sentences as they are: which words it capitalises has to be known first."""
+"""Words that may stand in capitals inside a sentence and still have a translation, by language. In a language that has
+no entry here, only what the gazetteer lists is taken for a name: which words it capitalises would have to be known."""
+
+_DAYS: Mapping[str, frozenset[str]] = {
+    "sw": frozenset(("jumatatu", "jumanne", "jumatano", "alhamisi", "ijumaa", "jumamosi", "jumapili")),
+}
+"""Names too, but only where a cue says so: "naitwa Jumanne"."""
 
 # A capital inside a sentence: behind a word or a comma, not behind a colon or an opening quotation mark.
 _NAME = re.compile(r"(?<=[\w,.] )[^\W\d_a-zß-ÿ][\w'’]+(?:-[^\W\d_a-zß-ÿ][\w'’]+)*")  # noqa: RUF001
+_CUES: Mapping[str, re.Pattern[str]] = {  # before a name, which may then stand without a capital
+    "sw": re.compile(
+        r"\b(?:jina (?:langu|lake|lako|lao) ni|(?:ni)?naitwa|(?:u|a|wa)naitwa|kwa jina|mama|baba|mtoto|dada|kaka"
+        r"|mwalimu|bwana|bibi|bi|mzee|shangazi|mjomba|rafiki yangu|mimi ni)\b(?: la| wa)?",
+        re.IGNORECASE,
+    ),
+    "pt": re.compile(
+        r"\b(?:chamo-me|chama-se|(?:me|se) chamo|se chama|nome (?:dele |dela )?é|tio|tia|mano|mana|professora?)\b",
+        re.IGNORECASE,
+    ),
+}
+_CALLED = re.compile(r"\s+([^\W\d_][\w'’-]+)")  # noqa: RUF001
+_CALLED_SO = 2  # words: "naitwa amani juma"
+# A sentence's first word is a person where the verb says so: "Amani alinipiga"; of peace it were "Amani inakuja".
+_SUBJECT: Mapping[str, re.Pattern[str]] = {
+    "sw": re.compile(r"([^\W\d_a-zß-ÿ][\w'’]+) (?=h?a(?:na|li|ta|me|ki|nge|ja|ku)\w{2,})"),  # noqa: RUF001
+}
 _NUMBER = re.compile(r"\d+(?:[ .,/:h-]\d+)*")
 _TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
 _IN_WORDS: Mapping[str, list[str]] = {"en": _TO_TWELVE.split()}
@@ -48,28 +74,54 @@ class HiddenNames:
     names: tuple[tuple[str, str], ...]  # (stand-in, the name as it was written)
 
 
-def hide_names(sentence: str, language: str) -> HiddenNames:
-    """Puts a stand-in for every name that can be told by its capital inside the sentence.
+def hide_names(sentence: str, language: str, known: Container[str] = ()) -> HiddenNames:
+    """Puts a stand-in for every name that can be told: by its capital inside the sentence, or by what stands before it.
 
-    A name at a sentence's beginning, or written without a capital, is not seen.
+    `known` are the names of the gazetteer, folded. Of a name at a sentence's beginning, or written without a capital,
+    only those are seen, and only where the words around it say that somebody is meant.
     """
-    ordinary = _ORDINARY.get(language)
-    if ordinary is None:
-        return HiddenNames(sentence, ())
     free = [each for each in _STAND_INS if each not in sentence]
     names: dict[str, str] = {}
 
-    def stand_in(found: re.Match[str]) -> str:
-        name = found.group()
-        if name in names:
-            return names[name]
-        shouted = len(name) > 1 and name.isupper()
-        if shouted or not free or any(part.casefold() in ordinary for part in name.split("-")):
-            return name
-        return names.setdefault(name, free.pop(0))
+    pieces, end = [], 0
+    for start, stop in sorted({*_by_capital(sentence, language, known), *_by_cue(sentence, language, known)}):
+        name = sentence[start:stop]
+        if name not in names and free:
+            names[name] = free.pop(0)
+        pieces += (sentence[end:start], names.get(name, name))
+        end = stop
+    return HiddenNames("".join((*pieces, sentence[end:])), tuple((stand, name) for name, stand in names.items()))
 
-    text = _NAME.sub(stand_in, sentence)
-    return HiddenNames(text, tuple((stand, name) for name, stand in names.items()))
+
+def _by_capital(sentence: str, language: str, known: Container[str]) -> Iterator[tuple[int, int]]:
+    ordinary = _ORDINARY.get(language)
+    begins = beginnings(sentence)
+    for found in _NAME.finditer(sentence):
+        parts = found.group().split("-")
+        shouted = len(found.group()) > 1 and found.group().isupper()
+        if ordinary is None:
+            named = any(folded(part) in known for part in parts) and folded(found.group()) not in _DAYS.get(
+                language, ()
+            )
+        else:
+            named = not any(part.casefold() in ordinary for part in parts)
+        if named and not shouted and found.start() not in begins:
+            yield found.span()
+
+
+def _by_cue(sentence: str, language: str, known: Container[str]) -> Iterator[tuple[int, int]]:
+    subject = _SUBJECT.get(language)
+    if subject and (first := subject.match(sentence)) and folded(first.group(1)) in known:
+        yield first.span(1)
+    cues = _CUES.get(language)
+    for cue in cues.finditer(sentence) if cues else ():
+        end = cue.end()
+        for _ in range(_CALLED_SO):
+            word = _CALLED.match(sentence, end)
+            if not word or folded(word.group(1)) not in known or speaks_for(word.group(1), language):
+                break
+            yield word.span(1)
+            end = word.end()
 
 
 def put_back_names(translated: str, hidden: HiddenNames) -> str | None:
@@ -81,9 +133,9 @@ def put_back_names(translated: str, hidden: HiddenNames) -> str | None:
     return re.sub(r"\w+", lambda word: names.get(word.group(), word.group()), translated)
 
 
-def put_back_numbers(source: str, translated: str, language: str) -> str:
-    """The translation, with those numbers of the source that it lacks in brackets behind it, as they were written."""
-    lost = lost_numbers(source, translated, language)
+def put_back_lost(source: str, translated: str, language: str, names: Iterable[str] = ()) -> str:
+    """The translation, with those names and numbers of the source that it lacks in brackets behind it, as written."""
+    lost = (*(name for name in names if name not in translated), *lost_numbers(source, translated, language))
     return f"{translated} ({', '.join(lost)})" if translated and lost else translated
 
 

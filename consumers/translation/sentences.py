@@ -11,24 +11,28 @@ _PAUSE = (",", ";", ":", "–", "—")  # noqa: RUF001
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The sentences of `text` in order, none empty, none longer than MAX_WORDS words, none in capitals throughout."""
-    sentences = (_calm(sentence.strip()) for sentence in _SENTENCE_END.split(text))
-    return tuple(part for sentence in sentences if sentence for part in _parts(sentence))
+    """The sentences of `text` as they were said, in order, none empty."""
+    return tuple(sentence for each in _SENTENCE_END.split(text) if (sentence := each.strip()))
 
 
-def _calm(sentence: str) -> str:
+def beginnings(text: str) -> frozenset[int]:
+    """Where in `text` a sentence begins behind another."""
+    return frozenset(end.end() for end in _SENTENCE_END.finditer(text))
+
+
+def calm(sentence: str) -> str:
     """A sentence typed in capitals, without them: a model makes nothing of "TENHO MEDO"."""
     return sentence.capitalize() if sentence.isupper() and " " in sentence else sentence
 
 
-def _parts(sentence: str) -> list[str]:
+def parts(sentence: str) -> list[str]:
     """A sentence in parts of at most MAX_WORDS words, cut at the last pause that a part has."""
-    words, parts = sentence.split(), []
+    words, found = sentence.split(), []
     if len(words) <= MAX_WORDS:
         return [sentence]
     while words:
         pauses = [n for n, word in enumerate(words[:MAX_WORDS], start=1) if word.endswith(_PAUSE)]
         cut = pauses[-1] if pauses and len(words) > MAX_WORDS else MAX_WORDS
-        parts.append(" ".join(words[:cut]))
+        found.append(" ".join(words[:cut]))
         words = words[cut:]
-    return parts
+    return found

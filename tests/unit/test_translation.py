@@ -10,8 +10,8 @@ import pytest
 from callbus.consumer import Model, Settings
 from callbus.errors import ModelError
 from consumers.translation import Translator, engines, load
-from consumers.translation.particulars import HiddenNames, hide_names, lost_numbers, put_back_names, put_back_numbers
-from consumers.translation.sentences import MAX_WORDS, split
+from consumers.translation.particulars import hide_names, lost_numbers, put_back_lost, put_back_names
+from consumers.translation.sentences import MAX_WORDS, calm, parts, split
 from schemas.records import Kind, Provenance, Translation, Utterance
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def utterance(text: str, language: str = "pt", kind: Kind = "message") -> Uttera
 
 
 def settings(*models: Model, **options: object) -> Settings:
-    return Settings(group="translation", models=models, options=options)
+    return Settings(group="translation", models=models, options=options, root=ROOT)
 
 
 def translate(translator: Translator, *utterances: Utterance) -> list[Translation]:
@@ -56,13 +56,13 @@ def translate(translator: Translator, *utterances: Utterance) -> list[Translatio
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """An engine that answers in brackets, and the list of what it was asked."""
+    """An engine that answers each sentence in quotation marks, and the list of what it was asked."""
     calls: list[list[str]] = []
 
     def engine(model: Model, device: str) -> engines.Translate:
         def answer(sentences: Sequence[str]) -> list[str]:
             calls.append(list(sentences))
-            return [f"[{sentence}]" for sentence in sentences]
+            return [" ".join(f"«{one}»" for one in split(sentence)) for sentence in sentences]
 
         return answer
 
@@ -113,7 +113,7 @@ def test_a_translation_keeps_what_the_utterance_is(asked: list[list[str]]) -> No
     """Who, when, how sure, and what it was made from; its id is the same each time and differs by model version."""
     said = replace(utterance("Olá."), revision=2, heard_again=True)
     (result,) = translate(load(settings(BY_HAND)), said)
-    assert (result.status, result.text, result.utterance_id) == ("translated", "[Olá.]", said.event_id)
+    assert (result.status, result.text, result.utterance_id) == ("translated", "«Olá.»", said.event_id)
     kept = ("call_id", "at_ms", "kind", "speaker", "start_ms", "end_ms", "confidence", "revision", "heard_again")
     assert [getattr(result, name) for name in kept] == [getattr(said, name) for name in kept]
     assert result.provenance == Provenance(
@@ -130,9 +130,9 @@ def test_a_batch_is_one_call_of_the_model_and_repeats_are_free(asked: list[list[
     results = translate(
         translator, utterance("Sim. Não."), utterance("fine", "en"), utterance("Não. Talvez."), utterance("Sim.")
     )
-    assert [each.text for each in results] == ["[Sim.] [Não.]", "fine", "[Não.] [Talvez.]", "[Sim.]"]
-    translate(translator, utterance("Talvez. Sim."))
-    assert asked == [["Sim.", "Não.", "Talvez."]]
+    assert [each.text for each in results] == ["«Sim.» «Não.»", "fine", "«Não.» «Talvez.»", "«Sim.»"]
+    translate(translator, utterance("Não. Talvez."))
+    assert asked == [["Sim.", "Não.", "Sim. Não.", "Talvez.", "Não. Talvez."]]
 
 
 def test_only_the_newest_sentences_are_remembered(asked: list[list[str]]) -> None:
@@ -160,13 +160,13 @@ def test_a_lost_number_comes_out_with_the_text(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_lost_stand_in_means_the_sentence_as_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the model changes the stand-in too, no stranger's name may come out."""
+    """If the model changes the stand-in too, no stranger's name may come out; the name stands behind, as written."""
     answers = {"Chamo-me Machava.": "I'm called Machavas.", "Chamo-me João.": "I am called John."}
     monkeypatch.setattr(
         "consumers.translation.ENGINES", {"by-hand": lambda model, device: lambda s: [answers[each] for each in s]}
     )
     (result,) = translate(load(settings(BY_HAND)), utterance("Chamo-me João."))
-    assert result.text == "I am called John."
+    assert result.text == "I am called John. (João)"
 
 
 def test_what_cannot_be_loaded_says_what_to_mend() -> None:
@@ -197,16 +197,16 @@ def test_sentences_keep_their_order_and_abbreviations_whole() -> None:
 def test_long_sentences_are_cut_at_a_pause_and_lose_no_word() -> None:
     """Speech has no full stops; a model given too much of it begins to invent."""
     text = " ".join(["ontem ele veio, e depois"] * 30)
-    parts = split(text)
-    assert " ".join(parts) == text
-    assert all(len(part.split()) <= MAX_WORDS for part in parts)
-    assert all(part.endswith(",") for part in parts[:-1])
-    assert [len(part.split()) for part in split("um " * 90)] == [40, 40, 10]
+    cut = parts(text)
+    assert " ".join(cut) == text
+    assert all(len(part.split()) <= MAX_WORDS for part in cut)
+    assert all(part.endswith(",") for part in cut[:-1])
+    assert [len(part.split()) for part in parts("um " * 90)] == [40, 40, 10]
 
 
 def test_a_shout_is_calmed() -> None:
     """Children type in capitals; the model makes nothing of that. A lone acronym stays."""
-    assert split("ESTOU COM MEDO! SIDA") == ("Estou com medo!", "SIDA")
+    assert [calm(each) for each in split("ESTOU COM MEDO! SIDA")] == ["Estou com medo!", "SIDA"]
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,11 @@ def test_names_are_told_by_their_capital_inside_a_sentence(sentence: str, names:
     assert not any(name in hidden.text for name in names)
 
 
-def test_a_language_whose_capitals_are_not_known_keeps_its_sentences() -> None:
+def test_a_language_whose_capitals_are_not_known_hides_listed_names_alone() -> None:
     """German writes every noun with a capital."""
-    assert hide_names("Ich habe Angst vor Peter.", "de") == HiddenNames("Ich habe Angst vor Peter.", ())
+    hidden = hide_names("Ich habe Angst vor Peter.", "de", {"peter"})
+    assert [name for _, name in hidden.names] == ["Peter"]
+    assert put_back_names(hidden.text, hidden) == "Ich habe Angst vor Peter."
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_a_language_whose_capitals_are_not_known_keeps_its_sentences() -> None:
 def test_a_lost_number_is_put_back_behind_the_sentence(source: str, translated: str, lost: tuple[str, ...]) -> None:
     """Digits may be grouped otherwise, and small numbers stand in words; but a telephone number must not vanish."""
     assert lost_numbers(source, translated, "en") == lost
-    mended = put_back_numbers(source, translated, "en")
+    mended = put_back_lost(source, translated, "en")
     assert mended == (f"{translated} ({', '.join(lost)})" if lost else translated)
 
 
