@@ -124,7 +124,7 @@ def _variant(graph: "Topology", stage: str, model: str | None, card: Path | None
     return with_options(graph, stage, given)
 
 
-def _what(variant: "Topology", stage: str) -> dict[str, str]:
+def what(variant: "Topology", stage: str) -> dict[str, str]:
     """What a file of kept pairs is of: stage, models and options, folders and cards by what is in them."""
     from hashlib import sha256
 
@@ -164,7 +164,7 @@ async def _run(
 
     group = variant.group(stage)
     output = group.outputs[0]
-    kept = Kept.of(keep, _what(variant, stage))
+    kept = Kept.of(keep, what(variant, stage))
     with bar() as show, two_signals("stopping") as stopping:
         show("loading", 0, 1)
         consumer = await asyncio.to_thread(consumer_of, variant, group)
