@@ -35,7 +35,7 @@ class Corpus:
     shows: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they fulfil
     lacks: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they miss
     related: Mapping[str, frozenset[str]]  # criteria whose good sentences may well fulfil this one too
-    silent_on: Mapping[str, frozenset[str]]  # of CASE and ACTION, what a criterion's good sentences tell nothing of
+    silent_on: Mapping[str, tuple[str, ...]]  # by CASE and ACTION, the criteria whose good sentences tell nothing of it
     actions: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the intervention that they announce, or neutral
     urgency: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the priority that speaks from them
     digest: str  # of the files
@@ -76,7 +76,7 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
             shows={name: tuple(kinds["shows"]) for name, kinds in criteria["criteria"].items()},
             lacks={name: tuple(kinds["lacks"]) for name, kinds in criteria["criteria"].items()},
             related={name: frozenset(kinds.get("related", ())) for name, kinds in criteria["criteria"].items()},
-            silent_on={name: _silent_on(name, kinds) for name, kinds in criteria["criteria"].items()},
+            silent_on=_silent_on(counsellors, criteria),
             actions={name: tuple(texts) for name, texts in around["interventions"].items()},
             urgency={name: tuple(texts) for name, texts in around["urgency"].items()},
             digest=digest.hexdigest(),
@@ -89,11 +89,13 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
     return corpus
 
 
-def _silent_on(name: str, kinds: Mapping[str, Any]) -> frozenset[str]:
-    said = frozenset(kinds.get("silent_on", ()))
-    if unknown := sorted(said - {CASE, ACTION}):
-        raise InputError(f"counsellors.yaml: {name!r} is silent_on {unknown[0]!r}; say {CASE}, {ACTION} or both")
-    return said
+def _silent_on(path: Path, counsellors: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    said: Mapping[str, Sequence[str]] = counsellors.get("silent_on", {})
+    if unknown := sorted(said.keys() - {CASE, ACTION}):
+        raise InputError(f"{path}: silent_on knows no {unknown[0]!r}; say {CASE}, {ACTION} or both")
+    if unknown := sorted({name for names in said.values() for name in names} - counsellors["criteria"].keys()):
+        raise InputError(f"{path}: silent_on names {unknown[0]!r}, which is no criterion of it")
+    return {on: tuple(names) for on, names in said.items()}
 
 
 def _check_labels(corpus: Corpus, background: Path) -> None:

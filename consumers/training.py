@@ -155,7 +155,7 @@ def _related(data: Embedded, name: str, key: str, kind: str) -> bool:
 
 def _silent(data: Embedded, on: str) -> list[Vectors]:
     """The good sentences of each criterion whose examples are said to tell nothing of it (`CASE`, `ACTION`)."""
-    return [data.of[f"shows:{name}"] for name, silent in data.corpus.silent_on.items() if on in silent]
+    return [data.of[f"shows:{name}"] for name in data.corpus.silent_on.get(on, ())]
 
 
 def _content(data: Embedded) -> LinearHead:

@@ -20,7 +20,6 @@ from tests.unit.test_classification import minilm
 GREETS, BREATHES, LEAVES = "Says which desk answers", "Invites the rider to slow down", "Wishes a safe ride"
 CRITERIA = {
     GREETS: {
-        "silent_on": ["case", "action"],
         "shows": [
             "Night desk of the riders' line, Ilse speaking.",
             "This is the riders' line, you have the night desk.",
@@ -32,7 +31,6 @@ CRITERIA = {
         "lacks": ["Yes?", "Who is it?", "Talk.", "What now?", "Hm, hello.", "Go on."],
     },
     BREATHES: {
-        "silent_on": ["action"],
         "shows": [
             "Let us take one slow breath before you go on.",
             "There is no hurry, breathe out first.",
@@ -51,7 +49,6 @@ CRITERIA = {
         ],
     },
     LEAVES: {
-        "silent_on": ["case", "action"],
         "shows": [
             "Ride home safely.",
             "Have a safe ride, and good night.",
@@ -63,6 +60,7 @@ CRITERIA = {
         "lacks": ["That is all.", "Done.", "I hang up now.", "Bye then.", "Nothing else, go.", "End."],
     },
 }
+SILENT = {"case": [GREETS, LEAVES], "action": [GREETS, BREATHES, LEAVES]}
 RUBRIC = {
     "heads": {"whole": list(CRITERIA)},
     "judged_by": {
@@ -107,7 +105,7 @@ def corpus_of(folder: Path, background: Mapping[str, Any] = BACKGROUND) -> Path:
     (folder / "callers").mkdir(parents=True)
     for name, content in (
         ("callers/bicycle.yaml", {"main": "bicycle", "calls": calls}),
-        ("counsellors.yaml", {"criteria": CRITERIA}),
+        ("counsellors.yaml", {"silent_on": SILENT, "criteria": CRITERIA}),
         ("background.yaml", background),
     ):
         (folder / name).write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
@@ -165,9 +163,9 @@ def test_no_code_names_a_label() -> None:
 
 
 def test_what_a_label_lacks_is_said(tmp_path: Path) -> None:
-    """A priority or an intervention of the callers that no counsellor speaks of, no neutral talk, an unknown mark."""
+    """A priority or an intervention of the callers that no counsellor speaks of, no neutral talk, a mark of nothing."""
     actions = BACKGROUND["interventions"]
-    assert read_corpus(corpus_of(tmp_path / "whole")).silent_on[BREATHES] == {"action"}
+    assert read_corpus(corpus_of(tmp_path / "whole")).silent_on["case"] == (GREETS, LEAVES)
     for number, (changed, said) in enumerate(
         (
             ({"interventions": {key: actions[key] for key in ("Workshop", "neutral")}}, "'Tow' under interventions"),
@@ -178,8 +176,11 @@ def test_what_a_label_lacks_is_said(tmp_path: Path) -> None:
         folder = corpus_of(tmp_path / str(number), {**BACKGROUND, **changed})
         with pytest.raises(InputError, match=said):
             read_corpus(folder)
-    folder = corpus_of(tmp_path / "mark")
-    counsellors = folder / "counsellors.yaml"
-    counsellors.write_text(counsellors.read_text().replace("- case", "- matter"), encoding="utf-8")
-    with pytest.raises(InputError, match="silent_on 'matter'; say case, action or both"):
-        read_corpus(folder)
+    for wrong, said in (
+        ({"matter": [GREETS]}, "silent_on knows no 'matter'; say case, action or both"),
+        ({"case": ["Sings well"]}, "silent_on names 'Sings well', which is no criterion"),
+    ):
+        counsellors = {"silent_on": wrong, "criteria": CRITERIA}
+        (tmp_path / "whole" / "counsellors.yaml").write_text(yaml.safe_dump(counsellors), encoding="utf-8")
+        with pytest.raises(InputError, match=said):
+            read_corpus(tmp_path / "whole")
