@@ -9,30 +9,41 @@ from typing import Any
 import yaml
 
 from callbus.errors import InputError, ModelError
-from callbus.models import ModelSpec
+from callbus.models import Engine, ModelSpec
 from callbus.topology import Topology, module_of
 from callbus.topology.source import nearest
 
 
-def with_model(topology: Topology, group_name: str, model: str) -> Topology:
-    """The group with this one model: an entry of `models:`, or a directory, run by the engine of the group's first.
+def with_model(topology: Topology, group_name: str, model: str, card: Path | None = None) -> Topology:
+    """The group with this model: an entry of `models:`, or a directory. `card`: what its labels mean, if it has a card.
 
-    Raises `ModelError` if it is neither.
+    A checkpoint, which is a model with a card, takes the place of the group's checkpoint, or stands beside its other
+    model if it has none; a model without takes the place of that other one, whose engine runs it if it is a directory.
+    Raises `ModelError` if it is neither entry nor directory, or the group has no other model to stand beside.
     """
     group = topology.group(group_name)
+    plain = [name for name in group.models if topology.models[name].card is None]
+    judging = [name for name in group.models if topology.models[name].card is not None]
+    if not plain:
+        raise ModelError(f"group {group_name} runs no model, so none can be tried in its place")
     if model in topology.models:
-        return _with(topology, group_name, models=(model,))
-    path = Path(model)
+        spec = topology.models[model]
+        spec = spec if card is None else replace(spec, card=str(card.resolve()))
+    else:
+        spec = _folder(topology, model, card, topology.models[plain[0]].engine)
+    models = (spec.name, *judging) if spec.card is None else (*plain, spec.name)
+    return _with(replace(topology, models={**topology.models, spec.name: spec}), group_name, models=models)
+
+
+def _folder(topology: Topology, folder: str, card: Path | None, engine: Engine) -> ModelSpec:
+    path = Path(folder)
     if not path.is_dir():
         raise ModelError(
-            f"no model {model} in `models:` of {topology.path.name}, and no such directory; "
-            f"{nearest(model, topology.models)}"
+            f"no model {folder} in `models:` of {topology.path.name}, and no such directory; "
+            f"{nearest(folder, topology.models)}"
         )
-    if not group.models:
-        raise ModelError(f"group {group_name} runs no model, so none can be tried in its place")
-    engine = topology.models[group.models[0]].engine
-    spec = ModelSpec(name=path.resolve().name, engine=engine, directory=str(path.resolve()))
-    return _with(replace(topology, models={**topology.models, spec.name: spec}), group_name, models=(spec.name,))
+    known = ModelSpec(name=path.resolve().name, engine=engine, directory=str(path.resolve()))
+    return known if card is None else replace(known, engine="transformers", card=str(card.resolve()))
 
 
 def with_heads(topology: Topology, folder: Path) -> tuple[Topology, tuple[str, ...]]:

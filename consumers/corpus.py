@@ -11,6 +11,7 @@ import yaml
 from callbus.errors import InputError
 
 NEUTRAL = "neutral"  # a counsellor's sentence that says nothing of what will follow
+CASE, ACTION = "case", "action"  # what a criterion's good sentences may be silent on: the matter, and what is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Corpus:
     shows: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they fulfil
     lacks: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they miss
     related: Mapping[str, frozenset[str]]  # criteria whose good sentences may well fulfil this one too
+    silent_on: Mapping[str, tuple[str, ...]]  # by CASE and ACTION, the criteria whose good sentences tell nothing of it
     actions: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the intervention that they announce, or neutral
     urgency: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the priority that speaks from them
     digest: str  # of the files
@@ -74,12 +76,14 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
             shows={name: tuple(kinds["shows"]) for name, kinds in criteria["criteria"].items()},
             lacks={name: tuple(kinds["lacks"]) for name, kinds in criteria["criteria"].items()},
             related={name: frozenset(kinds.get("related", ())) for name, kinds in criteria["criteria"].items()},
+            silent_on=_silent_on(counsellors, criteria),
             actions={name: tuple(texts) for name, texts in around["interventions"].items()},
             urgency={name: tuple(texts) for name, texts in around["urgency"].items()},
             digest=digest.hexdigest(),
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder}: {error!r} is not where its README says; compare the files' keys") from error
+    _check_labels(corpus, background)
     for each in more:
         corpus = _with(corpus, each)
     return corpus
@@ -87,6 +91,27 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
 
 def _callers(folder: Path) -> list[Path]:
     return sorted((folder / "callers").rglob("*.yaml"))
+
+
+def _silent_on(path: Path, counsellors: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    said: Mapping[str, Sequence[str]] = counsellors.get("silent_on", {})
+    if unknown := sorted(said.keys() - {CASE, ACTION}):
+        raise InputError(f"{path}: silent_on knows no {unknown[0]!r}; say {CASE}, {ACTION} or both")
+    if unknown := sorted({name for names in said.values() for name in names} - counsellors["criteria"].keys()):
+        raise InputError(f"{path}: silent_on names {unknown[0]!r}, which is no criterion of it")
+    return {on: tuple(names) for on, names in said.items()}
+
+
+def _check_labels(corpus: Corpus, background: Path) -> None:
+    """`InputError` for a label of the callers of which the counsellors have no example."""
+    for where, known, wanted in (
+        ("interventions", corpus.actions, {NEUTRAL, *(example.intervention for example in corpus.examples)}),
+        ("urgency", corpus.urgency, {example.priority for example in corpus.examples}),
+    ):
+        if missing := sorted(wanted - known.keys()):
+            raise InputError(
+                f"{background}: no sentences of {missing[0]!r} under {where}; the callers' labels need some"
+            )
 
 
 def _with(corpus: Corpus, folder: Path) -> Corpus:

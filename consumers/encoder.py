@@ -113,5 +113,11 @@ def encoder(settings: Settings) -> Encoder:
     """
     if not settings.models:
         raise ModelError(f"group {settings.group} judges meaning: give it a sentence encoder under `models:`")
+    for model in settings.models:
+        if model.card is not None:
+            raise ModelError(
+                f"group {settings.group}: {model.name} has a card, and this group takes no checkpoint that judges by "
+                "itself; name a sentence encoder alone under `models:`"
+            )
     model = settings.model
     return _shared(model.engine, model.location, model.version, settings.device)

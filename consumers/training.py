@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from consumers.corpus import NEUTRAL, Corpus
+from consumers.corpus import ACTION, CASE, NEUTRAL, Corpus
 from consumers.embedding import Vectors
 from consumers.encoder import Encoder
 from consumers.heads import PROBE, Heads, LinearHead, Table
@@ -19,17 +19,6 @@ _SMOOTHING = 0.3  # calls added to every label of a table
 _AROUND = 0.5  # weight of a sentence that was not written as a counter-example
 _TOLD = 0.3  # weight of a caller's sentence: whoever talks of a bad thing does not do it
 _RARE = 0.85  # 1 would weigh the few good sentences like the many others; less errs towards "no"
-_FORMULAS = (  # criteria whose good sentences tell nothing of the case
-    "Uses the call opening phrase",
-    "Willing to solve extra issues",
-    "Confirms satisfaction with action points",
-    "Follows up on case updates",
-    "Follows correct steps",
-    "Explains before placing on hold",
-    "Thanks caller for holding",
-    "Proper call closing phrase used",
-)
-_SILENT_ON_ACTION = (*_FORMULAS[:3], *_FORMULAS[5:], "Paraphrases or rephrases the issue", "Empathizes with the caller")
 
 Labels = NDArray[np.str_]
 Rows = NDArray[np.intp]
@@ -164,17 +153,20 @@ def _related(data: Embedded, name: str, key: str, kind: str) -> bool:
     return kind == "shows" and key.removeprefix("shows:") in data.corpus.related[name]
 
 
+def _silent(data: Embedded, on: str) -> list[Vectors]:
+    """The good sentences of each criterion whose examples are said to tell nothing of it (`CASE`, `ACTION`)."""
+    return [data.of[f"shows:{name}"] for name in data.corpus.silent_on.get(on, ())]
+
+
 def _content(data: Embedded) -> LinearHead:
-    talk = [data.of["small talk"], data.of[f"action:{NEUTRAL}"], *(data.of[f"shows:{name}"] for name in _FORMULAS)]
-    small = np.concatenate(talk)
+    small = np.concatenate([data.of["small talk"], data.of[f"action:{NEUTRAL}"], *_silent(data, CASE)])
     labels = np.array(["content"] * len(data.says) + ["small talk"] * len(small))
     return _fit(np.concatenate([data.says, small]), labels, 20, balanced=True)
 
 
 def _action(data: Embedded) -> LinearHead:
     groups = {key.removeprefix("action:"): vectors for key, vectors in data.of.items() if key.startswith("action:")}
-    silent = [data.of[f"shows:{name}"] for name in _SILENT_ON_ACTION]
-    groups[NEUTRAL] = np.concatenate([groups[NEUTRAL], *silent])
+    groups[NEUTRAL] = np.concatenate([groups[NEUTRAL], *_silent(data, ACTION)])
     labels = np.concatenate([[name] * len(vectors) for name, vectors in groups.items()])
     return _fit(np.concatenate(list(groups.values())), labels, 20, balanced=True)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = options.examples(
     "callbus reanalyse --since 7d --stage classification --option heads=new-heads",
     "callbus reanalyse --since 7d --stage qa --model minilm-new --report qa.md  # an entry of `models:`, or a folder",
+    "callbus reanalyse --since 7d --stage qa --model checkpoints/qa-2 --card qa-2.yaml  # a helpline's own checkpoint",
     "callbus reanalyse --since 30d --stage classification --option heads=new-heads --keep work.jsonl  # goes on later",
     "callbus reanalyse --since 7d --stage alerts --option heads=new-alerts --json | jq .aspects.danger",
 )
@@ -38,6 +39,15 @@ def reanalyse(
         str | None,
         typer.Option(
             metavar="NAME|FOLDER", help="An entry of `models:`, or a model's folder.", show_default="as it is"
+        ),
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the labels of --model mean in ours: then it judges by itself, in place of the group's "
+            "checkpoint or beside its encoder.",
+            show_default="as in `models:`",
         ),
     ] = None,
     option: Annotated[
@@ -75,9 +85,11 @@ def reanalyse(
         since_ms = moment_ms(since, now_ms())
     except ValueError as problem:
         raise typer.BadParameter(str(problem), param_hint="--since") from None
+    if card is not None and model is None:
+        raise typer.BadParameter("say with --model whose card it is", param_hint="--card")
     graph = options.load_topology(topology)
-    tried = {"model": model or "", **dict(_named(each) for each in option or ())}
-    variant = _variant(graph, stage, model, option or [])
+    tried = {"model": model or "", "card": str(card or ""), **dict(_named(each) for each in option or ())}
+    variant = _variant(graph, stage, model, card, option or [])
     if report is not None:
         write_page(report, "")  # before the work, not after it
     made = asyncio.run(_run(graph, variant, stage, since_ms, tried, keep, brokers, registry))
@@ -99,7 +111,7 @@ def _named(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _variant(graph: "Topology", stage: str, model: str | None, given: list[str]) -> "Topology":
+def _variant(graph: "Topology", stage: str, model: str | None, card: Path | None, given: list[str]) -> "Topology":
     from callbus.reanalyse.aspects import COMPARED
     from callbus.variant import with_model, with_options
 
@@ -108,19 +120,26 @@ def _variant(graph: "Topology", stage: str, model: str | None, given: list[str])
     if stage not in able:
         raise InputError(f"what {stage} makes can't be compared call by call; say {', '.join(able)}")
     if model is not None:
-        graph = with_model(graph, stage, model)
+        graph = with_model(graph, stage, model, card)
     return with_options(graph, stage, given)
 
 
-def _what(variant: "Topology", stage: str) -> dict[str, str]:
-    """What a file of kept pairs is of: stage, models and options, folders by what is in them."""
+def what(variant: "Topology", stage: str) -> dict[str, str]:
+    """What a file of kept pairs is of: stage, models and options, folders and cards by what is in them."""
+    from hashlib import sha256
+
     from callbus.models import digest
 
     settings = variant.settings(stage)
     models = {"models": ", ".join(f"{model.name} {model.version}" for model in settings.models)}
+    cards = {
+        f"card of {model.name}": sha256(model.card.read_bytes()).hexdigest()[:16]
+        for model in settings.models
+        if model.card
+    }
     paths = {name: settings.root / str(value) for name, value in settings.options.items()}
     known = {name: digest(path) if path.is_dir() else str(settings.options[name]) for name, path in paths.items()}
-    return {"stage": stage} | models | known
+    return {"stage": stage} | models | cards | known
 
 
 async def _run(
@@ -145,7 +164,7 @@ async def _run(
 
     group = variant.group(stage)
     output = group.outputs[0]
-    kept = Kept.of(keep, _what(variant, stage))
+    kept = Kept.of(keep, what(variant, stage))
     with bar() as show, two_signals("stopping") as stopping:
         show("loading", 0, 1)
         consumer = await asyncio.to_thread(consumer_of, variant, group)

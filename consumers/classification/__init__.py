@@ -53,7 +53,8 @@ class Options(BaseModel):
         default=150, ge=0, description="A call that goes on is not judged while its turns have less text."
     )
     no_case: str = Field(
-        default="No case to deal with", description="The examples by which a counsellor says that there is no case."
+        default="",
+        description="The criterion of the examples by which a counsellor says that there is no case; none if empty.",
     )
     unclear_priority: str = Field(
         default=UNDETERMINED, description="The priority of a call that is over and was never about a case."

@@ -151,9 +151,12 @@ def _overlap(by: Overlap, speech: Speech) -> Finding:
 
 
 def _fluency(by: Fluency, speech: Speech) -> Finding:
-    found = measures.fluency(speech.agent, by.fillers, by.hedges)
+    limits = by.pauses
+    paused = measures.pauses(speech.document.turns, limits.from_ms, limits.below_ms) if limits else ()
+    found = measures.fluency(speech.agent, by.fillers, by.hedges, paused)
     counts = f"{found.fillers} fillers and {found.hedges} hedges in {found.words} words"
-    return Finding(found.score, found.evidence, counts)
+    stops = f", {found.pauses} pauses in mid-sentence" if found.pauses else ""
+    return Finding(found.score, found.evidence, counts + stops)
 
 
 def held(rubric: Rubric, speech: Speech) -> bool:

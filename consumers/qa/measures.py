@@ -12,23 +12,28 @@ CUT_OFF = ("--", "\N{EM DASH}", "\N{EN DASH}")  # how a transcript marks a turn 
 HOLD_SILENCE_MS = 15_000  # longer than anybody thinks or cries without a breath
 _CHAT = "message"
 _NEVER = re.compile(r"(?!)")
+_WHOLE = re.compile(r"(?<![.])[.!?][\"')\]\N{RIGHT DOUBLE QUOTATION MARK}]*\s*$")  # "…" and "..." end no sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Fluency:
-    """Fillers and hedges in what the counsellor says."""
+    """Fillers, hedges and pauses in what the counsellor says."""
 
     fillers: int
     hedges: int
+    pauses: int
     words: int
     evidence: tuple[str, ...]  # utterance_id, by time
     guessed: tuple[str, ...]  # the turns with a hedge that says outright "I do not know"
 
     @property
     def score(self) -> float:
-        """1 without any; 0.5 where it begins to sound unsure: one filler a call, and one more every 150 words."""
+        """1 without any; 0.5 where it begins to sound unsure: one filler a call, and one more every 150 words.
+
+        A hedge or a pause counts half.
+        """
         allowed = 1 + self.words / 150
-        return max(0.0, 1 - (self.fillers + self.hedges / 2) / (2 * allowed))
+        return max(0.0, 1 - (self.fillers + (self.hedges + self.pauses) / 2) / (2 * allowed))
 
 
 _OUTRIGHT = re.compile(
@@ -71,15 +76,39 @@ def silence_after_ms(turns: Sequence[Turn]) -> dict[str, int]:
     return found
 
 
-def fluency(turns: Sequence[Turn], fillers: Sequence[str], hedges: Sequence[str]) -> Fluency:
-    """Counts in the counsellor's turns."""
+def pauses(turns: Sequence[Turn], from_ms: int, below_ms: int) -> tuple[str, ...]:
+    """The counsellor's turns that end in mid-sentence, and after which nobody speaks for so long until they go on.
+
+    A recogniser ends an utterance at a pause, so a pause in what one says lies between two turns. After a whole
+    sentence it is none: the caller was to answer. Who writes no full stops at all leaves that open, and has none.
+    """
+    agent = [turn for turn in turns if turn.speaker == "agent" and turn.text]
+    if not any(_WHOLE.search(turn.text) for turn in agent):
+        return ()
+    silence = silence_after_ms(turns)
+    return tuple(
+        before.utterance_id
+        for before, after in pairwise(turns)
+        if {before.speaker, after.speaker} == {"agent"}
+        and before.text
+        and after.text
+        and from_ms <= silence[before.utterance_id] < below_ms
+        and not _WHOLE.search(before.text)
+    )
+
+
+def fluency(
+    turns: Sequence[Turn], fillers: Sequence[str], hedges: Sequence[str], paused: Sequence[str] = ()
+) -> Fluency:
+    """Counts in the counsellor's turns, of which `paused` end in a pause of hesitation."""
     filler, hedge = _any_of(fillers), _any_of(hedges)
     counts = [(turn, len(filler.findall(turn.text)), len(hedge.findall(turn.text))) for turn in turns]
     return Fluency(
         fillers=sum(one for _, one, _ in counts),
         hedges=sum(two for _, _, two in counts),
+        pauses=len(paused),
         words=sum(len(turn.text.split()) for turn in turns),
-        evidence=tuple(turn.utterance_id for turn, one, two in counts if one or two),
+        evidence=tuple(turn.utterance_id for turn, one, two in counts if one or two or turn.utterance_id in paused),
         guessed=tuple(turn.utterance_id for turn in turns if _OUTRIGHT.search(turn.text.lower())),
     )
 

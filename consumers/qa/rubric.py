@@ -59,12 +59,26 @@ class Overlap(_Form):
     tolerated_ms: int = Field(ge=0)
 
 
+class Pauses(_Form):
+    """Between which lengths a silence of the counsellor's in mid-sentence is one of hesitation."""
+
+    from_ms: int = Field(gt=0)
+    below_ms: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.below_ms <= self.from_ms:
+            raise ValueError("below_ms must be more than from_ms")
+        return self
+
+
 class Fluency(_Form):
-    """Few fillers and hedges."""
+    """Few fillers, hedges and pauses."""
 
     how: Literal["fluency"]
     fillers: tuple[str, ...]
     hedges: tuple[str, ...]
+    pauses: Pauses | None = None  # without it none counts
 
 
 Judge = Annotated[Shown | Sound | Consults | Words | Overlap | Fluency, Field(discriminator="how")]

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.model, pytest.mark.slow]
 
 LIMIT_S = 120
 CALL = "call-17"
+SUB = "Child Labor"
 
 
 def lane_of(call_id: str) -> int:
@@ -59,13 +61,13 @@ async def ran(kafka: Connection, *arguments: str | Path) -> tuple[int, str, str]
 
 
 async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Connection, tmp_path: Path) -> None:
-    """Given, exported without a particular, trained on, and measured beside the heads that there were."""
+    """Given, exported without a particular, and trained on: another call is judged right that was not before."""
     live = consumer_of(TOPOLOGY, TOPOLOGY.group("classification"))
     async with running(kafka, "classification", live):
         await publish(kafka, "call-documents", [told()], lane_of)
         [(_, judged)] = await read(kafka, "classifications", 1, LIMIT_S)
     give = ("give", CALL, "--by", "c-17", "--stage")
-    case = ("--sub", "Child Labor", "--priority", "medium", "--intervention", "Referral")
+    case = ("--sub", SUB, "--priority", "medium", "--intervention", "Referral")
     note = "Amina is the aunt of somebody I know."
     for words in (
         (*give, "classification", "--sub", "Child Neglect", "--note", note),
@@ -94,42 +96,62 @@ async def test_a_correction_becomes_an_example_and_the_heads_learn_it(kafka: Con
     assert again[1] == f"2 examples in {folder}, 0 corrections left out\n"
     assert {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.yaml")} == text
 
-    heads, calls = tmp_path / "heads", _call_with_truth(tmp_path / "calls")
-    await asyncio.to_thread(_train, folder, heads)
-    assert trained.load(heads).version != trained.load(ROOT / "domain" / "heads").version
-    result = await asyncio.to_thread(callbus, "evaluate", calls, "--heads", heads, "--json")
-    assert result.exit_code == 0, result.stderr
-    its = json.loads(result.stdout)
-    [before], [after] = its["per_call"], its["tried"]["per_call"]
-    assert after["expected"]["sub"] == "Child Labor"
-    assert after["right"]["sub"] is True
-    assert after["sub_top3"][0] == "Child Labor"
-    assert (before["id"], before["main"] is None) == (after["id"], False)
+    before, after, calls = tmp_path / "before", tmp_path / "after", _call_with_truth(tmp_path / "calls")
+    await asyncio.to_thread(_train, folder, before, after)
+    assert trained.load(before).version != trained.load(after).version
+    untaught, taught = [await asyncio.to_thread(_judged, calls, heads) for heads in (before, after)]
+    assert untaught["expected"]["sub"] == taught["expected"]["sub"] == SUB
+    assert (untaught["right"]["sub"], taught["right"]["sub"]) == (False, True), (untaught, taught)
 
 
-def _train(folder: Path, heads: Path) -> None:
-    """The heads of the case on the corpus and this folder; all others stay as they are, for they take minutes."""
+def _train(folder: Path, before: Path, after: Path) -> None:
+    """The heads of the case without this folder and with it, where the corpus knows one call of `SUB`, of a maid.
+
+    All other heads stay as they are, for they take minutes.
+    """
     [model] = TOPOLOGY.settings("classification").models
     encoder = Encoder(model.engine, model.location, model.version, "cpu")
-    corpus = read_corpus(ROOT / "domain" / "corpus", folder)
-    callers = replace(corpus, small_talk=(), shows={}, lacks={}, actions={})
-    data = training.embed(callers, encoder)
-    case = training.case_heads(data, np.arange(len(data.joined)))
+    corpus = read_corpus(ROOT / "domain" / "corpus")
+    forgotten = {example.call for example in corpus.examples if example.sub == SUB}
+    forgotten.remove(next(example.call for example in corpus.examples if example.sub == SUB))
     known = trained.load(ROOT / "domain" / "heads")
-    both = {"heads": {**known.heads, **case.heads}, "tables": {**known.tables, **case.tables}}
-    trained.save(replace(known, **both, corpus_digest=corpus.digest), heads)
+    for more, heads in (([], before), ([folder], after)):
+        whole = read_corpus(ROOT / "domain" / "corpus", *more)
+        examples = tuple(example for example in whole.examples if example.call not in forgotten)
+        callers = replace(whole, examples=examples, small_talk=(), shows={}, lacks={}, actions={})
+        data = training.embed(callers, encoder)
+        case = training.case_heads(data, np.arange(len(data.joined)))
+        both = {"heads": {**known.heads, **case.heads}, "tables": {**known.tables, **case.tables}}
+        trained.save(replace(known, **both, corpus_digest=whole.digest), heads)
 
 
 def _call_with_truth(folder: Path) -> Path:
-    """The corrected call as one that is measured."""
+    """Another call of the same matter in other words, as one that is measured: nobody has trained on it."""
     folder.mkdir()
+    said = document(
+        [
+            ("agent", "Child helpline, good evening, what is it about?", 0, 3_000),
+            ("caller", "Three of my pupils break rocks at the pit behind the hill.", 4_000, 9_000),
+            ("caller", "They hammer until night falls and the boss of the pit takes what they earn.", 10_000, 16_000),
+            ("caller", "He gives them some flour for it, so they do not come to school any more.", 17_000, 23_000),
+        ]
+    )
+    assert not {turn.text for turn in said.turns} & {turn.text for turn in told().turns}
     turns = [
         {"speaker": turn.speaker, "start_ms": turn.start_ms, "end_ms": turn.end_ms, "text": turn.text}
-        for turn in told().turns
+        for turn in said.turns
     ]
-    truth = {"id": CALL, "main_category": "vane", "sub_category": "Child Labor", "turns": turns}
-    (folder / f"{CALL}.json").write_text(json.dumps(truth), encoding="utf-8")
+    truth = {"id": "another", "main_category": "vane", "sub_category": SUB, "turns": turns}
+    (folder / "another.json").write_text(json.dumps(truth), encoding="utf-8")
     return folder
+
+
+def _judged(calls: Path, heads: Path) -> dict[str, Any]:
+    """What `callbus evaluate` says of the one call there with these heads."""
+    result = callbus("evaluate", calls, "--heads", heads, "--json")
+    assert result.exit_code == 0, result.stderr
+    [judged] = json.loads(result.stdout)["tried"]["per_call"]
+    return dict(judged)
 
 
 async def test_feedback_on_a_call_that_nobody_knows(kafka: Connection, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from callbus.errors import ModelError
-from consumers.qa.measures import fluency, interruptions, saying, silence_after_ms
-from consumers.qa.rubric import Overlap, Shown, Words, read_rubric
+from consumers.qa.measures import fluency, interruptions, pauses, saying, silence_after_ms
+from consumers.qa.rubric import Fluency, Overlap, Pauses, Shown, Words, read_rubric
 from schemas.records import Turn
 from tests.documents import ROOT, document, spoken
 
@@ -74,6 +74,54 @@ def test_fillers_and_hedges_make_a_counsellor_unsure() -> None:
     assert calm.score > 0.5
     assert calm.guessed == ()
     assert fluency((), FILLERS, HEDGES).score == 1
+
+
+def test_a_pause_in_mid_sentence_is_hesitation() -> None:
+    """A recogniser drops the "um" and ends the utterance there; each counts half a filler, and is evidence."""
+    halting = turns(
+        ("agent", "Good morning. You could go to the", 0, 3_000),
+        ("agent", "to the office, or", 4_500, 6_000),
+        ("agent", "well, to the...", 8_000, 9_500),
+        ("agent", "police.", 11_000, 12_000),
+        ("caller", "Thank you.", 15_000, 16_000),
+    )
+    found = pauses(halting, 1_200, 3_000)
+    assert found == ("call-0", "call-1", "call-2")
+    unsure = fluency([turn for turn in halting if turn.speaker == "agent"], FILLERS, HEDGES, found)
+    assert (unsure.pauses, unsure.evidence) == (3, found)
+    assert unsure.score < 0.5 < fluency(halting[:3], FILLERS, HEDGES, found[:1]).score
+    assert pauses(halting, 1_600, 3_000) == ("call-1",)
+    assert pauses(halting, 1_200, 1_800) == ("call-0", "call-2")
+
+
+def test_silence_that_is_no_hesitation_is_no_pause() -> None:
+    """After a question or a whole sentence, on hold, where the caller or nobody knows who speaks, and in a chat."""
+    for first, second in (
+        (("agent", "How old is he?", 0, 1_000), ("agent", "Are you there?", 3_000, 4_000)),
+        (("agent", "Please hold the line", 0, 1_000), ("agent", "for me. Thank you.", 61_000, 62_000)),
+        (("agent", "And then, with the", 0, 1_000), ("caller", "Yes.", 3_000, 4_000)),
+        (("caller", "And then, with the", 0, 1_000), ("agent", "Yes.", 3_000, 4_000)),
+        (("caller", "And then, with the", 0, 1_000), ("caller", "belt.", 3_000, 4_000)),
+    ):
+        assert pauses(turns(first, second), 1_200, 3_000) == ()
+    plain = [("agent", "go to the", 0, 1_000), ("agent", "office", 3_000, 4_000)]
+    assert pauses(turns(*plain), 1_200, 3_000) == ()  # nothing is punctuated, so nobody knows where a sentence ends
+    ended = [*plain, ("agent", "Go there.", 4_100, 5_000)]
+    assert pauses(turns(*ended), 1_200, 3_000) == ("call-0",)
+    chat = document([(who, text, *at) for who, text, *at in ended], kind="message").turns  # type: ignore[misc]
+    assert pauses(chat, 1_200, 3_000) == ()
+
+
+def test_the_rubric_gives_the_limits_of_a_pause(tmp_path: Path) -> None:
+    """Without them none counts; limits that leave no room are told."""
+    by = read_rubric(RUBRIC).judge("Does not hesitate or sound unsure")
+    assert isinstance(by, Fluency)
+    assert by.pauses == Pauses(from_ms=1_200, below_ms=3_000)
+    assert Fluency(how="fluency", fillers=(), hedges=()).pauses is None
+    path = tmp_path / "rubric.yaml"
+    path.write_text(RUBRIC.read_text(encoding="utf-8").replace("below_ms: 3000", "below_ms: 900"), encoding="utf-8")
+    with pytest.raises(ModelError, match="below_ms must be more than from_ms"):
+        read_rubric(path)
 
 
 def test_words_are_whole_words_and_not_their_denial() -> None:

@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 
 from callbus.cli.reanalyse_view import page, print_report
-from callbus.errors import InputError, ModelError
+from callbus.errors import InputError
 from callbus.reanalyse.aspects import DANGER, NONE, Aspects, Said, after
 from callbus.reanalyse.course import Course
 from callbus.reanalyse.difference import Pair, changes_of, difference
 from callbus.reanalyse.form import Report, plain
 from callbus.reanalyse.kept import Kept
 from callbus.reanalyse.survey import Stretch
-from callbus.topology import load
-from callbus.variant import with_model, with_options
 from schemas.records import Alert, AlertChange, AlertLevel, CallSummary, SummaryPerson, SummarySentence
 from tests.builders import PROVENANCE
 from tests.cli import TOPOLOGY, callbus
@@ -230,36 +228,13 @@ def test_what_a_topic_has_forgotten_of_the_period_is_known() -> None:
     assert emptied.forgotten(None, 0, now) is None
 
 
-def test_a_model_may_be_an_entry_or_a_folder(tmp_path: Path) -> None:
-    """A folder is run by the engine of the model in whose place it stands; the graph itself stays as it is."""
-    graph = load(TOPOLOGY)
-    tried = with_model(graph, "qa", str(tmp_path))
-    [name] = tried.group("qa").models
-    spec = tried.models[name]
-    assert (spec.engine, spec.directory) == ("ctranslate2", str(tmp_path.resolve()))
-    assert with_model(graph, "qa", "minilm").group("qa").models == ("minilm",)
-    assert graph.group("qa").models == ("minilm",)
-    with pytest.raises(ModelError, match="no model minilm3 in `models:`"):
-        with_model(graph, "qa", "minilm3")
-
-
-def test_options_are_checked_before_anything_is_read(tmp_path: Path) -> None:
-    """A path is one from where we are; an unknown option and a missing folder are told."""
-    graph = load(TOPOLOGY)
-    tried = with_options(graph, "classification", [f"heads={tmp_path}", "fewest_words=7"])
-    assert tried.group("classification").options["heads"] == str(tmp_path.resolve())
-    assert tried.group("classification").options["fewest_words"] == 7
-    for given, said in (("head=x", "no option head; did you mean heads?"), ("heads=absent", "no such file or folder")):
-        with pytest.raises(InputError, match=said.replace("?", r"\?")):
-            with_options(graph, "classification", [given])
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["--stage", "clasification"], 2, "no group clasification; did you mean classification?"),
         (["--stage", "ner"], 7, "what ner makes can't be compared call by call; say "),
         (["--stage", "qa", "--model", "minilm3"], 4, "no model minilm3"),
+        (["--stage", "qa", "--card", "card.yaml"], 2, "say with --model whose card it is"),
         (["--stage", "qa", "--option", "heads=absent"], 7, "absent: there is no such file or folder"),
         (["--stage", "qa", "--option", "heads"], 7, "write it like heads=FOLDER"),
         (["--stage", "qa", "--since", "last week"], 2, "'last week': give a duration"),
