@@ -24,7 +24,7 @@ class Group:
     """What aiokafka's consumer knows of its membership, for as long as a test needs it."""
 
     def __init__(self) -> None:
-        self.members = ["a", "c"]  # by static name, as the group's coordinator knows them
+        self.members = {"a": "a-1", "c": "c-2"}  # by static name, as the group's coordinator knows them
         self._coordinator = SimpleNamespace(
             group_id="group",
             generation=3,
@@ -41,7 +41,7 @@ class Group:
 
     async def _describe(self, request: DescribeGroupsRequest) -> Any:
         assert isinstance(request, DescribeGroupsRequest)
-        members = [(f"{name}-id", name, "", "", b"", b"") for name in self.members]
+        members = [(member_id, name, "", "", b"", b"") for name, member_id in self.members.items()]
         return SimpleNamespace(groups=[(0, "group", "Stable", "consumer", "callbus-lanes", members, 0)])
 
     def assignment(self) -> set[Any]:
@@ -97,7 +97,7 @@ async def test_who_was_expelled_while_nobody_took_his_place_comes_again() -> Non
     group = Group()
     ownership = owned(group, GroupMetadata.of(group))
     group.expel()
-    group.members = ["a"]
+    del group.members["c"]
     await ownership.on_partitions_revoked([])
     assert not ownership.failure.done()
     assert not ownership.lanes
@@ -108,8 +108,28 @@ async def test_who_is_fenced_at_a_commit_asks_the_same() -> None:
     group = Group()
     ownership = owned(group, GroupMetadata.of(group))
     assert await ownership.is_replaced()
-    group.members = ["a"]
+    del group.members["c"]
     assert not await ownership.is_replaced()
+
+
+async def test_who_is_fenced_by_his_own_rebalance_is_nobody_else() -> None:
+    """The group lists him under his own name: as who he was, or as who he has joined as since."""
+    group = Group()
+    ownership = owned(group, GroupMetadata.of(group))
+    group.members["c"] = "c-1"
+    assert not await ownership.is_replaced()
+    group._coordinator.member_id = group.members["c"] = "c-3"
+    assert not await ownership.is_replaced()
+
+
+async def test_who_was_expelled_and_is_still_listed_comes_again() -> None:
+    """A heartbeat may tell of an expulsion that the coordinator, loaded anew, has not kept."""
+    group = Group()
+    ownership = owned(group, GroupMetadata.of(group))
+    group.members["c"] = "c-1"
+    group.expel()
+    await ownership.on_partitions_revoked([])
+    assert not ownership.failure.done()
 
 
 async def test_who_can_not_learn_whether_he_was_replaced_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
