@@ -3,8 +3,8 @@
 In memory what `<group>-retry` (retry_log.py) is on Kafka. What this worker writes there is announced here first and
 counts as waiting from then on; it is worked on once it has been fetched back. Pure: the caller tells the time.
 
-`fetched` may be called while a batch is being worked on in another thread; all else is called between two batches, or
-by the batch itself.
+`fetched`, and what only says how much there is, may be called while a batch is being worked on in another thread; all
+else is called between two batches, or by the batch itself.
 """
 
 import heapq
@@ -33,7 +33,7 @@ class Waiting:
     def __init__(self, position: int = 0) -> None:
         """`position` is the offset of the log from which reading goes on."""
         self.position = position
-        self.size_bytes = 0  # of the inputs that wait
+        self._size_bytes = 0  # of the inputs that wait, but for those in `_fetched`
         self._furthest: dict[str, int] = {}
         self._entries: OrderedDict[str, _Held] = OrderedDict()  # by id, in the order of the log
         self._calls: dict[bytes, deque[str]] = {}
@@ -43,10 +43,23 @@ class Waiting:
         self._turns = 0
         self._turn_of: dict[bytes, int] = {}  # which of the heap's items is the call's; the others are outdated
         self._fetched: deque[tuple[int, Entry | Attempt | Settled | None]] = deque()
+        self._fetched_to = 0
+        self._sent_back = 0  # of `_fetched`, the entries from the dead letters: nothing else has announced them
+        self._sent_back_bytes = 0
 
     def __len__(self) -> int:
         """How many inputs wait."""
-        return len(self._entries) + sum(map(len, self._announced.values()))
+        return len(self._entries) + sum(map(len, self._announced.values())) + self._sent_back
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the inputs that wait."""
+        return self._size_bytes + self._sent_back_bytes
+
+    @property
+    def announced(self) -> bool:
+        """Whether something that was written is still to be fetched back: others may wait for it."""
+        return bool(self._announced)
 
     @property
     def calls(self) -> int:
@@ -79,6 +92,10 @@ class Waiting:
     def fetched(self, offset: int, said: Entry | Attempt | Settled | None) -> None:
         """A record of the log that came by fetching; it counts from the next `take` on."""
         self._fetched.append((offset, said))
+        new, self._fetched_to = offset >= max(self._fetched_to, self.position), max(self._fetched_to, offset + 1)
+        if new and isinstance(said, Entry) and said.replayed:
+            self._sent_back += 1
+            self._sent_back_bytes += said.input.size_bytes
 
     def has(self, key: bytes | None) -> bool:
         """Whether inputs of this call wait."""
@@ -165,6 +182,7 @@ class Waiting:
         return self.position if first is None else min(first.offset, self.position)
 
     def _take_in(self) -> None:
+        self._sent_back = self._sent_back_bytes = 0  # `_hold` weighs them now
         while self._fetched:
             offset, said = self._fetched.popleft()
             if offset < self.position:
@@ -177,7 +195,7 @@ class Waiting:
         key = entry.input.key or b""
         if key in self._announced:
             if announced := self._announced[key].pop(entry.id, None):
-                self.size_bytes -= announced.input.size_bytes
+                self._size_bytes -= announced.input.size_bytes
             if not self._announced[key]:
                 del self._announced[key]
         self._hold(offset, entry)
@@ -194,17 +212,21 @@ class Waiting:
             self._origins[entry.input.topic, entry.input.offset] = entry.id
 
     def _weigh(self, entry: Entry) -> None:
-        self.size_bytes += entry.input.size_bytes
+        self._size_bytes += entry.input.size_bytes
         if not entry.replayed:
             self._furthest[entry.input.topic] = max(self.furthest(entry.input.topic), entry.input.offset)
 
     def _put_in_order(self, queue: deque[str], entry: Entry) -> None:
         """At the end, but for an input that was read again after a crash, and comes before others of its topic that
-        wait already; what stands between them from elsewhere goes behind it too."""
+        wait already; what stands between them from elsewhere goes behind it too. What was sent back from the dead
+        letters comes after all: a call may have as many as were given up."""
+        if entry.replayed:
+            queue.append(entry.id)
+            return
         at = len(queue)
-        for place in range(len(queue) - 1, -1, -1):
-            other = self._entries[queue[place]].entry
-            if other.replayed or entry.replayed or other.input.topic != entry.input.topic:
+        for place, other_id in zip(range(len(queue) - 1, -1, -1), reversed(queue), strict=True):
+            other = self._entries[other_id].entry
+            if other.replayed or other.input.topic != entry.input.topic:
                 continue
             if other.input.offset < entry.input.offset:
                 break
@@ -213,7 +235,7 @@ class Waiting:
 
     def _drop(self, entry_id: str) -> None:
         entry = self._entries.pop(entry_id).entry
-        self.size_bytes -= entry.input.size_bytes
+        self._size_bytes -= entry.input.size_bytes
         key = entry.input.key or b""
         queue = self._calls[key]
         queue.remove(entry_id)  # the first one, always: a call's inputs are settled in order

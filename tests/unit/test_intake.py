@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -102,10 +103,10 @@ async def test_a_full_queue_pauses_its_lane_and_an_empty_one_lets_it_go_on() -> 
 
 @pytest.mark.parametrize("entries", [[waits(n) for n in range(5)], [waits(0, size_bytes=101)]], ids=["many", "large"])
 async def test_what_waits_is_bounded_too(entries: list[Entry]) -> None:
-    """A device that is down, or a flood of one call, must not bring the whole backlog into memory. The retry log is
-    read on: what waits is fetched back from there."""
+    """A device that is down, or a flood of one call, must not bring the whole backlog into memory; nor may all that
+    somebody sends back from the dead letters."""
     lane = opened(*entries, position=9)
-    assert await paused(lane) == INPUTS
+    assert await paused(lane) == EVERY
     for entry in entries:
         lane.waiting.settle(entry.id)
     assert await paused(lane) == set()
@@ -119,16 +120,29 @@ async def test_what_waits_and_is_not_fetched_back_counts_as_well() -> None:
     assert await paused(lane) == INPUTS
     record = [entry_record(GROUP.retries, entry) for entry in entries]
     log = [Message(GROUP.retries, 0, n, one.key, one.value, one.headers) for n, one in enumerate(record)]
-    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log}) == INPUTS
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log}) == INPUTS, "others may wait for them"
     assert len(list(lane.waiting.take(9, 9, 1 << 50, lambda _: True))) == 5
     assert lane.waiting.size_bytes == 5
+    assert await paused(lane) == EVERY
+
+
+async def test_what_is_sent_back_from_the_dead_letters_is_bounded_before_it_is_taken_in() -> None:
+    """A model call may take ten minutes, and all that while it would be fetched."""
+    lane, letters = opened(), [replace(waits(n), id=f"replay:{n}", replayed=True) for n in range(5)]
+    record = [entry_record(GROUP.retries, entry) for entry in letters]
+    log = [Message(GROUP.retries, 0, n, one.key, one.value, one.headers) for n, one in enumerate(record)]
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log[:4]}) == set()
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log[4:]}) == EVERY
+    for message in lane.waiting.take(1, 1, 1 << 50, lambda _: True):
+        lane.waiting.settle(message.waiting_id)
+    assert await paused(lane) == set()
 
 
 async def test_a_lane_that_is_read_again_comes_past_what_waits() -> None:
     """What waits is not due before: to pause the lane then would be for ever."""
     entries = [waits(n) for n in range(5)]
-    assert await paused(opened(*entries, position=4)) == {TopicPartition("backlog", 0)}
-    assert await paused(opened(*entries, position=5)) == INPUTS
+    assert await paused(opened(*entries, position=4)) == EVERY - {TopicPartition("live", 0)}
+    assert await paused(opened(*entries, position=5)) == EVERY
 
 
 async def test_a_fetch_that_fails_is_tried_again_and_a_right_that_lacks_is_not() -> None:
