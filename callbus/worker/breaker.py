@@ -36,7 +36,9 @@ async def trip(consumer: AIOKafkaConsumer, group: Group, reason: str) -> None:
     note = {place(group): OffsetAndMetadata(0, reason)}
     try:
         async with asyncio.timeout(_WAIT_S):
-            while not await _noted(consumer, note):
+            while True:
+                if await _noted(consumer, note):
+                    return
                 await asyncio.sleep(_AGAIN_S)
     except (KafkaError, TimeoutError) as problem:
         log.warning("stop_not_noted", group=group.name, problem=repr(problem), then="the other members go on")

@@ -16,7 +16,8 @@ class Limits:
 
     queued_inputs: int = 4_000  # of a lane; above it the lane's fetching pauses
     queued_bytes: int = 16 * 1024 * 1024  # likewise
-    waiting_inputs: int = 20_000  # of a lane, for another attempt or behind one: above it no new inputs are fetched
+    waiting_inputs: int = 20_000  # of a lane, for another attempt or behind one: above it no new inputs are fetched;
+    # and so many are queued where no more than few calls have been seen
     waiting_bytes: int = 64 * 1024 * 1024  # likewise
     batch_bytes: int = 32 * 1024 * 1024  # of the inputs of one batch
     uncommitted_inputs: int = 10_000  # of the group; above it the model waits for the commit

@@ -73,15 +73,17 @@ def opened(*entries: Entry, position: int = 0) -> Lane:
     return Lane(0, {"live": position, "backlog": position}, waiting=waiting, retries=GROUP.retries)
 
 
-async def paused(lane: Lane, *polls: Mapping[TopicPartition, Sequence[Message]]) -> set[TopicPartition]:
+async def paused(
+    lane: Lane, *polls: Mapping[TopicPartition, Sequence[Message]], limits: Limits = LIMITS
+) -> set[TopicPartition]:
     """What is paused after these polls."""
     fetching, owner = Fetching(*polls, {}), SimpleNamespace(lanes={0: lane})
-    await run(fetching, owner)
+    await run(fetching, owner, limits)
     return fetching.paused()
 
 
-async def run(fetching: Fetching, owner: Any) -> None:
-    intake = Intake(GROUP, fetching, owner, LIMITS, GroupMeter(GROUP.name), lambda: None)
+async def run(fetching: Fetching, owner: Any, limits: Limits = LIMITS) -> None:
+    intake = Intake(GROUP, fetching, owner, limits, GroupMeter(GROUP.name), lambda: None)
     task, over = asyncio.create_task(intake.run()), asyncio.create_task(fetching.over.wait())
     await asyncio.wait({task, over}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
     over.cancel()
@@ -99,6 +101,17 @@ async def test_a_full_queue_pauses_its_lane_and_an_empty_one_lets_it_go_on() -> 
     lane.take("live", 5)
     assert await paused(lane) == set()
     assert await paused(lane, messages("live", 5, size_bytes=101)) == EVERY
+
+
+async def test_a_queue_that_one_call_has_taken_up_is_read_on_until_others_are_seen() -> None:
+    """They stand behind it on Kafka, and could not come first. As much more is fetched as may wait."""
+    limits = replace(LIMITS, waiting_inputs=10, waiting_bytes=1_000)
+    flood = messages("live", *range(8))
+    assert await paused(opened(), flood, limits=limits) == set()
+    assert await paused(opened(), flood, messages("live", 8, 9, 10), limits=limits) == EVERY, "memory is bounded"
+    assert await paused(opened(waits(0), waits(1), waits(2)), messages("live", *range(3, 11)), limits=limits) == EVERY
+    others = [Message("live", 0, offset, b"%d" % offset, b"x") for offset in range(8, 12)]
+    assert await paused(opened(), flood, {TopicPartition("live", 0): others}, limits=limits) == EVERY
 
 
 @pytest.mark.parametrize("entries", [[waits(n) for n in range(5)], [waits(0, size_bytes=101)]], ids=["many", "large"])
