@@ -163,21 +163,27 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             self._opening.add_done_callback(self._opened)
 
     async def _open(self, member: GroupMetadata, numbers: Collection[int]) -> None:
-        by_lane: dict[int, dict[TopicPartition, int]] = defaultdict(dict)
+        by_lane: dict[int, dict[TopicPartition, int | None]] = defaultdict(dict)
         left = self._whole(numbers)
         while left:
             offsets, left = await fetch_offsets(self._consumer, left)
             self._expired(await holes.expired(self._consumer, self._group, offsets))
             for tp, offset in offsets.items():
-                by_lane[tp.partition][tp] = offset or 0
+                by_lane[tp.partition][tp] = offset
             ready = {lane: starts for lane, starts in by_lane.items() if not any(tp.partition == lane for tp in left)}
             retries = self._group.retries
-            log_starts = {lane: starts[TopicPartition(retries, lane)] for lane, starts in ready.items()}
+            log_starts = {lane: starts[TopicPartition(retries, lane)] or 0 for lane, starts in ready.items()}
             restored = await self._restore(log_starts) if ready else {}
             if self.member is not member:
                 return
-            for lane, starts in ready.items():  # seek and publish in one step: a fetch in flight must not slip between
+            for lane, committed in ready.items():
+                holes.check_known(self._group, lane, committed.values(), restored[lane])
+            for (
+                lane,
+                committed,
+            ) in ready.items():  # seek and publish in one step: a fetch in flight must not slip between
                 del by_lane[lane]
+                starts = {tp: offset or 0 for tp, offset in committed.items()}
                 starts[TopicPartition(retries, lane)] = restored[lane].waiting.position
                 for tp, offset in starts.items():
                     self._consumer.seek(tp, offset)
