@@ -19,8 +19,8 @@ async def warning(admin: AIOKafkaAdminClient, topology: Topology) -> str | None:
     kept = await kept_minutes(admin)
     if kept is None:
         return (
-            f"the broker does not let us read `{_SETTING}` (the right DescribeConfigs on the cluster): see to it that it "
-            f"is at least {needed}, or a group that stands still for longer begins anew and does everything twice"
+            f"the broker does not let us read `{_SETTING}` (the right DescribeConfigs on the cluster): see to it "
+            f"that it is at least {needed}, or a group that stands still for longer begins anew and does all twice"
         )
     if kept >= needed:
         return None

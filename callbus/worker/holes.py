@@ -70,10 +70,11 @@ def check_known(group: Group, lane: int, committed: Collection[int | None], rest
         witness = group.changelog if restored.calls else group.retries
         its = " ".join(f"--topic {topic}" for topic in group.inputs)
         raise BrokerError(
-            f"group {group.name}, lane {lane}: Kafka has dropped the group's offsets, and its {witness} shows that it has "
-            "worked there (`offsets.retention.minutes` of the broker is over, or somebody deleted them). Say where it is to "
-            f"go on, in all its inputs: `kafka-consumer-groups.sh --group {group.name} {its} --reset-offsets --to-datetime "
-            "2026-01-31T00:00:00.000 --execute` with the time when it last ran; --to-earliest does all of it once more"
+            f"group {group.name}, lane {lane}: Kafka has dropped the group's offsets, and its {witness} shows that it "
+            "has worked there (`offsets.retention.minutes` of the broker is over, or somebody deleted them). Say where "
+            f"it is to go on, in all its inputs: `kafka-consumer-groups.sh --group {group.name} {its} --reset-offsets "
+            "--to-datetime 2026-01-31T00:00:00.000 --execute` with the time when it last ran; --to-earliest does all "
+            "of it once more"
         )
 
 

@@ -17,6 +17,7 @@ from callbus.errors import Reject, Retry
 from callbus.topology import Group, Topology
 from callbus.worker import halving, patience
 from callbus.worker.arrivals import Arrival, Fate, decode, hold_up
+from callbus.worker.blame import blame_on
 from callbus.worker.lane import Lane
 from callbus.worker.memory import CallMemory
 from callbus.worker.outbox import Outbox, at_once
@@ -120,7 +121,8 @@ class Stage:
 
     def _stateless(self, arrivals: Sequence[Arrival]) -> list[OutRecord]:
         todo = [arrival for arrival in arrivals if arrival.to_work_on]
-        outcomes = halving.handle(cast(Stateless, self._consumer), [arrival.record for arrival in todo], self._room)
+        blame = blame_on(self._group.name, todo)
+        outcomes = halving.handle(cast(Stateless, self._consumer), [a.record for a in todo], self._room, blame)
         for arrival, outcome in zip(todo, outcomes, strict=True):
             if isinstance(outcome, Reject | Retry):
                 arrival.refused(outcome, self._group.retry.attempts)
@@ -161,7 +163,8 @@ class Stage:
             for who, its in by_call.items()
             if any(a.to_work_on for a in its) or calls[who].unfinished or (who in since and not calls[who].interrupted)
         }
-        results = halving.advance(cast(Stateful, self._consumer), list(slices.values()), self._room)
+        blame = blame_on(self._group.name, arrivals)
+        results = halving.advance(cast(Stateful, self._consumer), list(slices.values()), self._room, blame)
         advanced = dict(zip(slices, results, strict=True))
         for who, result in advanced.items():
             self._note(by_call[who], result)
