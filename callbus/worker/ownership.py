@@ -22,6 +22,11 @@ from callbus.worker.restoring import Restored
 
 log = structlog.get_logger(__name__)
 
+
+async def _nothing() -> None:
+    """Nobody has a say."""
+
+
 Restore = Callable[[Mapping[int, int]], Awaitable[dict[int, Restored]]]
 
 _UNSTABLE_RETRY_S = 0.02
@@ -39,13 +44,15 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         settled: asyncio.Event,
         rebalanced: Callable[[int, int, float], None] = lambda *_: None,
         expired: Callable[[int], None] = lambda _: None,
+        may_go_on: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         """`restore` brings what is remembered of some lanes, given where their retry logs go on; `finish` returns once
         nothing of ours is in hand, and whether all of it was committed.
 
         `settled` is set while every assigned lane is open. `rebalanced` hears how many lanes were kept and how many
         were opened, and how long it took since those before were let go, in seconds. `expired` hears how many inputs,
-        at most, were gone before the group had read them.
+        at most, were gone before the group had read them. `may_go_on` raises where the group has been stopped; it is
+        asked at each assignment, also by who keeps all that it had.
         """
         self.lanes: dict[int, Lane] = {}
         self.member: GroupMetadata | None = None
@@ -57,6 +64,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._finish = finish
         self._rebalanced = rebalanced
         self._expired = expired
+        self._may_go_on = may_go_on
         self._revoked_s = time.monotonic()
         self._opening: asyncio.Task[None] | None = None
         self._before: tuple[GroupMetadata, dict[int, Lane]] | None = None  # who we were, and with what
@@ -153,6 +161,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         """`kept`: how many others went on, where a rebalance was the occasion."""
 
         async def opening(member: GroupMetadata) -> None:
+            await self._may_go_on()
             await self._open(member, numbers)
             if kept is not None and self.settled.is_set():
                 self._rebalanced(kept, len(numbers), time.monotonic() - self._revoked_s)

@@ -47,6 +47,7 @@ class Finished:
     size_bytes: int  # of `records`
     counts: Counter[str]  # of "worked_on", "rejected", "again", "behind", "interrupted", "reopened"
     dead: Counter[str]  # the rejected ones by the class of the error
+    one_of_the_dead: tuple[str, int, int] | None = None  # where it came from, as (topic, lane, offset)
 
 
 @dataclass(slots=True)
@@ -109,8 +110,10 @@ class Stage:
         loose, bound = at_once(records, self.loose)
         bound += waiting
         size_bytes = sum(len(record.value or b"") for record in bound)
-        dead = Counter(type(arrival.refusal).__name__ for arrival in arrivals if arrival.dead)
-        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves), dead)
+        gone = [arrival for arrival in arrivals if arrival.dead]
+        dead, where = Counter(type(arrival.refusal).__name__ for arrival in gone), gone[0].source if gone else None
+        one = (where.topic, where.lane, where.offset) if where else None
+        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves), dead, one)
 
     def _arrive(self, message: Input, lane: Lane) -> Arrival:
         entry = lane.waiting[message.waiting_id] if message.waiting_id else None

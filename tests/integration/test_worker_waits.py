@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
-from callbus import groups
+from callbus import groups, stretch
 from callbus.consumer import Outcome, Reject, Retry
 from callbus.errors import TooManyDeadLetters
 from callbus.kafka import Connection
+from callbus.prerequisites import none_has_stopped
 from callbus.topology import Batch, Giving, Group, Retrying
 from callbus.worker.worker import Worker
 from schemas.records import Utterance
@@ -102,7 +104,12 @@ async def test_a_bad_deploy_stops_before_it_has_emptied_the_topic(kafka: Connect
     with pytest.raises(TooManyDeadLetters, match=r"12 within a minute, where 10 are allowed.*dlq list"):
         await to_its_end(kafka, few, Bad())
     letters = await read(kafka, "translation-dead-letters", 0)
-    assert len(letters) <= 10
+    assert len(letters) == 8, "two batches: somebody has to look at them"
+    with pytest.raises(TooManyDeadLetters, match=r"12 Reject; one of them stands on transcripts, lane 0, offset"):
+        await none_has_stopped([few], kafka)
+    async with stretch.reader(kafka, group_id="translation") as asking:
+        note = TopicPartition("translation-dead-letters", 0)
+        assert await asking.committed(note) == (await asking.end_offsets([note]))[note], "nobody is behind there"
     for _ in range(3):
         with pytest.raises(TooManyDeadLetters, match=r"12 within a minute.*begins nothing"):
             await to_its_end(kafka, few, Bad())
@@ -116,6 +123,23 @@ async def test_a_bad_deploy_stops_before_it_has_emptied_the_topic(kafka: Connect
     async with running(kafka, few, Echo()):
         found = await read(kafka, "translations", 100 - len(letters))
     assert of("call", found) == [f"{number}" for number in range(len(letters), 100)]
+
+
+class Worse(Echo):
+    """Rejects what comes after the first forty."""
+
+    def one(self, event: Utterance) -> Outcome:
+        return Reject("no more") if int(event.text) >= 40 else super().one(event)
+
+
+async def test_what_was_good_before_it_stopped_is_committed(kafka: Connection) -> None:
+    """It waited for the next transaction when the batch came that was too much."""
+    few = replace(TRANSLATION, dead_letters_limit=Giving(per_minute=10), batch=Batch(size=4), commits_per_second=1)
+    await publish(kafka, "transcripts", said("call", range(100)), lambda _: 0)
+    with pytest.raises(TooManyDeadLetters):
+        await to_its_end(kafka, few, Worse())
+    assert of("call", await read(kafka, "translations", 40)) == [f"{number}" for number in range(40)]
+    assert len(await read(kafka, "translation-dead-letters", 8)) == 8
 
 
 async def test_the_whole_group_stops_when_one_of_it_does(kafka: Connection) -> None:

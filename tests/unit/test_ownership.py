@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from callbus import topology
-from callbus.errors import Fenced
+from callbus.errors import Fenced, TooManyDeadLetters
 from callbus.worker import kip345
 from callbus.worker.kip345 import DescribeGroupsRequest
 from callbus.worker.kip447 import GroupMetadata
@@ -243,3 +243,23 @@ async def test_it_is_told_when_every_lane_was_kept() -> None:
         while not told:
             await asyncio.sleep(0)
     assert told == [(1, 0)]
+
+
+async def test_who_keeps_every_lane_asks_too_whether_the_group_was_stopped() -> None:
+    """Its lanes did not move: nothing else would make it ask before the next restart."""
+    group = Seeking()
+
+    async def nothing(_: Any = None) -> Any:
+        return True
+
+    async def stopped() -> None:
+        raise TooManyDeadLetters("12 within a minute")
+
+    ownership = Ownership(group, GROUP, nothing, nothing, asyncio.Event(), may_go_on=stopped)
+    ownership.member = GroupMetadata.of(group)
+    ownership.lanes[1] = Lane(1, {"topic": 11}, waiting=Waiting(5), retries=GROUP.retries)
+    await ownership.on_partitions_revoked(assigned(1))
+    group.join(generation=4)
+    await ownership.on_partitions_assigned(assigned(1))
+    with pytest.raises(TooManyDeadLetters):
+        await asyncio.wait_for(ownership.failure, 5)
