@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
+from callbus.worker.fetched_back import FetchedBack
 from callbus.worker.records import Input
 from callbus.worker.retry_log import Attempt, Entry, Settled
 
@@ -42,19 +43,16 @@ class Waiting:
         self._due: list[tuple[int, int, bytes]] = []  # a heap: each call once, by when its first entry is due
         self._turns = 0
         self._turn_of: dict[bytes, int] = {}  # which of the heap's items is the call's; the others are outdated
-        self._fetched: deque[tuple[int, Entry | Attempt | Settled | None]] = deque()
-        self._fetched_to = 0
-        self._sent_back = 0  # of `_fetched`, the entries from the dead letters: nothing else has announced them
-        self._sent_back_bytes = 0
+        self._fetched = FetchedBack()
 
     def __len__(self) -> int:
         """How many inputs wait."""
-        return len(self._entries) + sum(map(len, self._announced.values())) + self._sent_back
+        return len(self._entries) + sum(map(len, self._announced.values())) + self._fetched.sent_back
 
     @property
     def size_bytes(self) -> int:
         """Of the inputs that wait."""
-        return self._size_bytes + self._sent_back_bytes
+        return self._size_bytes + self._fetched.sent_back_bytes
 
     @property
     def announced(self) -> bool:
@@ -91,11 +89,7 @@ class Waiting:
 
     def fetched(self, offset: int, said: Entry | Attempt | Settled | None) -> None:
         """A record of the log that came by fetching; it counts from the next `take` on."""
-        self._fetched.append((offset, said))
-        new, self._fetched_to = offset >= max(self._fetched_to, self.position), max(self._fetched_to, offset + 1)
-        if new and isinstance(said, Entry) and said.replayed:
-            self._sent_back += 1
-            self._sent_back_bytes += said.input.size_bytes
+        self._fetched.add(offset, said, self.position)
 
     def has(self, key: bytes | None) -> bool:
         """Whether inputs of this call wait."""
@@ -182,9 +176,7 @@ class Waiting:
         return self.position if first is None else min(first.offset, self.position)
 
     def _take_in(self) -> None:
-        self._sent_back = self._sent_back_bytes = 0  # `_hold` weighs them now
-        while self._fetched:
-            offset, said = self._fetched.popleft()
+        for offset, said in self._fetched.drain():
             if offset < self.position:
                 continue
             self.position = offset + 1
