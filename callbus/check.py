@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
+from callbus import offsets_kept
 from callbus.errors import BrokerError, ModelError, SchemaError, TopologyError
 from callbus.kafka import Connection
 from callbus.models import resolve
@@ -54,11 +55,14 @@ async def check_broker(topology: Topology, connection: Connection) -> list[Findi
         async with connected(connection) as admin:
             name = await release(admin)
             difference = plan(topology, await read(admin))
+            kept = await offsets_kept.warning(admin, topology)
     except BrokerError as error:
         return [_error(str(error))]
     found = []
     if name is not None and (said := warning(name)) is not None:
         found.append(Finding("warning", said))
+    if kept is not None:
+        found.append(Finding("warning", kept))
     if not difference.empty:
         found.append(Finding("warning", "the broker's topics differ from topology.yaml; see `callbus topics plan`"))
     return found

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -16,10 +17,12 @@ from callbus.refusals import Needs, forbidden, needs, outside
 from callbus.rights import lacking
 from callbus.topics import connected, hidden
 from callbus.topology import Group
+from callbus.worker import breaker
 
 log = structlog.get_logger(__name__)
 
 _LOOK_AGAIN_S = 0.3
+_ASK_S = 5.0
 
 
 async def kafka_is_ready(
@@ -39,6 +42,15 @@ async def kafka_is_ready(
         await asyncio.sleep(_LOOK_AGAIN_S)
     for meter in meters.values():
         meter.state("loading")
+
+
+async def none_has_stopped(groups: Sequence[Group], connection: Connection) -> None:
+    """TooManyDeadLetters where one of the groups has stopped itself: told before its models are loaded, for a
+    supervisor starts it again and again. A Kafka that is away is not waited for: a worker asks before it joins."""
+    with suppress(BrokerError, TimeoutError):
+        async with asyncio.timeout(_ASK_S):
+            its = [breaker.check_group(connection, group) for group in groups if group.runtime == "worker"]
+            await asyncio.gather(*its)
 
 
 async def _missing(needed: Needs, groups: Sequence[str], connection: Connection) -> str | None:

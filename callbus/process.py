@@ -23,7 +23,7 @@ from callbus.model_threads import ModelThreads
 from callbus.notify import notify
 from callbus.observe import tracing
 from callbus.observe.meter import GroupMeter
-from callbus.prerequisites import kafka_is_ready, needs_of
+from callbus.prerequisites import kafka_is_ready, needs_of, none_has_stopped
 from callbus.refusals import refusal
 from callbus.topology import Group, Topology, module_of
 from callbus.worker.worker import Worker
@@ -94,6 +94,7 @@ async def _load_and_run(
     codec = codec_of(topology, registry_url)
     written = {topic for group in groups for topic in (*group.outputs, group.dead_letters, group.changelog) if topic}
     await asyncio.to_thread(codec.prepare, sorted(written | {CALL_EVENTS}))
+    await none_has_stopped(groups, connection)
     with ModelThreads() as threads:
         exist = asyncio.create_task(kafka_is_ready(groups, meters, connection, wait_s))  # models load meanwhile
         consumers = await asyncio.gather(*(_load(topology, group, threads.of(group)) for group in groups))

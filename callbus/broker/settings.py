@@ -28,6 +28,7 @@ DATA_FOLDER = "data"
 LOG_FILE = "logs/broker.0.log"
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 INTERNAL_PARTITIONS = 5
+OFFSETS_KEPT_MINUTES = 400 * 24 * 60
 
 LOGGING_PROPERTIES = """\
 handlers=java.util.logging.FileHandler
@@ -101,6 +102,9 @@ def server_properties(node: NodeSettings, *, port: int, controller_port: int) ->
         "broker.heartbeat.interval.ms": "500",
         "message.max.bytes": str(MAX_MESSAGE_BYTES),
         "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
+        # A group that stands still keeps its place for as long as any input is kept: Kafka's default is a week, and
+        # who comes back without offsets does all of it twice.
+        "offsets.retention.minutes": str(OFFSETS_KEPT_MINUTES),
         # What a topic does not say itself: a week, in files small enough for retention to bite on a laptop.
         "log.retention.hours": "168",
         "log.segment.bytes": str(128 * 1024 * 1024),

@@ -15,11 +15,11 @@ from callbus.kafka import DEFAULT_BROKERS
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from callbus.groups import LaneLag
+    from callbus.groups import GroupLag
     from callbus.kafka import Connection
     from callbus.topology import Topology
 
-    Lags = Mapping[str, Sequence[LaneLag]]
+    Lags = Mapping[str, GroupLag]
 
 EXAMPLES = options.examples(
     "callbus lag",
@@ -77,7 +77,8 @@ async def _read(graph: "Topology", connection: "Connection", names: Sequence[str
 
 
 def plain(lags: "Lags") -> dict[str, Any]:
-    """Every lane, and per group how many events on all its lanes and how many seconds on the worst."""
+    """Every lane, and per group how many events on all its lanes, how many seconds on the worst, and why it stopped
+    itself, if it did."""
     return {
         "at_ms": now_ms(),
         "lanes": [
@@ -91,13 +92,14 @@ def plain(lags: "Lags") -> dict[str, Any]:
                 "seconds": lag.seconds,
             }
             for group, its in lags.items()
-            for lag in its
+            for lag in its.lanes
         ],
         "groups": [
             {
                 "group": group,
-                "events": sum(lag.events for lag in its),
-                "seconds": max((lag.seconds for lag in its), default=0.0),
+                "events": sum(lag.events for lag in its.lanes),
+                "seconds": max((lag.seconds for lag in its.lanes), default=0.0),
+                "stopped": its.stopped or None,
             }
             for group, its in lags.items()
         ],
@@ -117,7 +119,7 @@ def _table(lags: "Lags") -> "Table":
         table.add_column(name, justify="right", no_wrap=True)
     for total in plain(lags)["groups"]:
         name = total["group"]
-        for lag in (lag for lag in lags[name] if lag.events):
+        for lag in (lag for lag in lags[name].lanes if lag.events):
             committed = "—" if lag.committed is None else str(lag.committed)
             table.add_row(
                 name, lag.topic, str(lag.lane), committed, str(lag.end), f"{lag.events:,}", seconds(lag.seconds)
@@ -130,7 +132,7 @@ def _late(lags: "Lags", max_seconds: float | None) -> list[str]:
     """A line per group that is beyond the limit, with its worst lane."""
     if max_seconds is None:
         return []
-    worst = {group: max(its, key=lambda lag: lag.seconds) for group, its in lags.items() if its}
+    worst = {group: max(its.lanes, key=lambda lag: lag.seconds) for group, its in lags.items() if its.lanes}
     return [
         f"{group} is {lag.seconds:.1f} s behind on {lag.topic} lane {lag.lane}, more than {max_seconds:g} s; "
         f"see `callbus groups {group}`"

@@ -6,6 +6,17 @@ aiokafka lacks.
 
 from callbus.groups.membership import Member, Membership, State
 from callbus.groups.reader import GroupReader, reader
-from callbus.groups.reckoning import GroupReading, LaneLag, Rates, rates
+from callbus.groups.reckoning import GroupLag, GroupReading, LaneLag, Rates, rates
 
-__all__ = ["GroupReader", "GroupReading", "LaneLag", "Member", "Membership", "Rates", "State", "rates", "reader"]
+__all__ = [
+    "GroupLag",
+    "GroupReader",
+    "GroupReading",
+    "LaneLag",
+    "Member",
+    "Membership",
+    "Rates",
+    "State",
+    "rates",
+    "reader",
+]

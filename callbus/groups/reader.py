@@ -23,6 +23,7 @@ from callbus.errors import BrokerError
 from callbus.groups.cluster import END, START, Cluster, Effort, Leaders
 from callbus.groups.membership import membership
 from callbus.groups.reckoning import (
+    GroupLag,
     GroupReading,
     LaneLag,
     Letters,
@@ -80,7 +81,7 @@ class GroupReader:
         self._topology = topology
         self._connection = connection
 
-    async def lags(self, names: Iterable[str]) -> dict[str, tuple[LaneLag, ...]]:
+    async def lags(self, names: Iterable[str]) -> dict[str, GroupLag]:
         """By group, how far it is behind on each lane of each of its inputs and of its retry topic.
 
         Raises TopologyError for a group that is not in the graph, BrokerError where a topic is missing or no broker
@@ -88,10 +89,12 @@ class GroupReader:
         """
         groups = [self._topology.group(name) for name in names]
 
-        async def read() -> dict[str, tuple[LaneLag, ...]]:
+        async def read() -> dict[str, GroupLag]:
             log = await self._log({topic for group in groups for topic in _read_topics(group)})
             found = await asyncio.gather(*(self._group_lags(group, log) for group in groups))
-            return {group.name: lags for group, (_, lags, _) in zip(groups, found, strict=True)}
+            return {
+                group.name: GroupLag(lags, stopped) for group, (_, lags, stopped) in zip(groups, found, strict=True)
+            }
 
         return await self._patiently(read)
 

@@ -68,6 +68,14 @@ class Letters:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLag:
+    """How far a group is behind, lane by lane, and why it stopped itself, if it did."""
+
+    lanes: tuple[LaneLag, ...]
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GroupReading:
     """A group at one moment."""
 

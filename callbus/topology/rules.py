@@ -142,6 +142,10 @@ def _runtimes(topology: Topology) -> Iterator[Problem]:
             mend = "remove `state:`, or `runtime: faust`"
             said = f"group {name}: Faust keeps its state in its own tables; {mend}"
             yield _at(topology, "groups", name, "state", said=said)
+        where: Where = ("groups", name, "dead_letters_limit")
+        if group.runtime == "faust" and where in topology.lines:
+            said = f"group {name}: nothing holds a Faust group to `dead_letters_limit`; remove it, or `runtime: faust`"
+            yield _at(topology, *where, said=said)
 
 
 def _collisions(topology: Topology) -> Iterator[Problem]:

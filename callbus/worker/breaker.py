@@ -23,6 +23,7 @@ from callbus.worker.kip447 import fetch_note
 log = structlog.get_logger(__name__)
 
 _AGAIN_S = 0.2
+_END_S = 3.0
 _WAIT_S = 15.0  # for a Kafka that is away; then this process alone has stopped
 
 
@@ -33,13 +34,26 @@ def place(group: Group) -> TopicPartition:
 
 async def trip(consumer: AIOKafkaConsumer, group: Group, reason: str) -> None:
     """Note for every member, in the group that `consumer` is in now, why it stopped. Raises nothing."""
-    note = {place(group): OffsetAndMetadata(0, reason)}
     try:
         async with asyncio.timeout(_WAIT_S):
-            while not await _noted(consumer, note):
+            note = {place(group): OffsetAndMetadata(await _end(consumer, group), reason)}
+            while True:
+                if await _noted(consumer, note):
+                    return
                 await asyncio.sleep(_AGAIN_S)
     except (KafkaError, TimeoutError) as problem:
         log.warning("stop_not_noted", group=group.name, problem=repr(problem), then="the other members go on")
+
+
+async def _end(consumer: AIOKafkaConsumer, group: Group) -> int:
+    """The end of the note's lane: at any other offset, who measures lags would find one there. 0 where Kafka does not
+    tell in time: the note is more urgent."""
+    try:
+        async with asyncio.timeout(_END_S):
+            ends = await consumer.end_offsets([place(group)])
+    except (KafkaError, TimeoutError):
+        return 0
+    return int(ends[place(group)])
 
 
 async def _noted(consumer: AIOKafkaConsumer, note: Mapping[TopicPartition, OffsetAndMetadata]) -> bool:
@@ -57,6 +71,12 @@ async def check(consumer: AIOKafkaConsumer, group: Group) -> None:
         raise TooManyDeadLetters(f"{reason}. It begins nothing before that")
 
 
+async def check_group(connection: Connection, group: Group) -> None:
+    """The same, of a group that this process has not joined. Raises BrokerError."""
+    async with reader(connection, group_id=group.name) as consumer, told(connection, needs(group)):
+        await check(consumer, group)
+
+
 async def resume(connection: Connection, group: Group) -> str:
     """Let the group start again. Why it had stopped; empty if it had not.
 
@@ -67,7 +87,7 @@ async def resume(connection: Connection, group: Group) -> str:
         reason = await fetch_note(consumer, place(group))
         if reason:
             try:
-                await consumer.commit({place(group): OffsetAndMetadata(0, "")})
+                await consumer.commit({place(group): OffsetAndMetadata(await _end(consumer, group), "")})
             except CommitFailedError as problem:
                 raise StillRunning(f"group {group.name} still has members") from problem
         return reason

@@ -20,7 +20,7 @@ from callbus.topology import Group
 from callbus.worker import ending
 from callbus.worker.delivery import Delivery
 from callbus.worker.kip447 import GroupFenced, GroupMetadata
-from callbus.worker.limits import Limits
+from callbus.worker.limits import Counted, Limits
 from callbus.worker.ownership import Ownership
 from callbus.worker.records import Input
 from callbus.worker.stage import Finished
@@ -37,6 +37,7 @@ class Result:
     began_ns: int
     ended_ns: int
     sent: "asyncio.Task[None] | None"
+    counted: Counted | None = None  # what the limit of dead letters makes of it
 
 
 class Commits:
@@ -53,8 +54,10 @@ class Commits:
         connection: Connection,
         busy: Callable[[], bool],
         done: Callable[[], None],
+        thrown_away: Callable[[Result], None] = lambda _: None,
     ) -> None:
-        """`busy` says whether more is coming; `done` is called after each commit, whatever came of it."""
+        """`busy` says whether more is coming; `done` is called after each commit, whatever came of it. `thrown_away`
+        hears of what is not committed and comes again."""
         self.epoch = 0
         self._group = group
         self._delivery = delivery
@@ -64,6 +67,7 @@ class Commits:
         self._connection = connection
         self._busy = busy
         self._done = done
+        self._thrown_away = thrown_away
         self._results: list[Result] = []
         self._committing: list[Result] = []
         self._changed = asyncio.Event()  # there may be something to commit, or it may be time to
@@ -107,6 +111,7 @@ class Commits:
         for result in self._results:
             if result.sent:
                 result.sent.cancel()
+            self._thrown_away(result)
         self._results.clear()
 
     async def run(self) -> None:
@@ -122,6 +127,7 @@ class Commits:
             try:
                 for member in dict.fromkeys(result.member for result in results):
                     await self._transact(member, [result for result in results if result.member is member])
+                    self._committing = [result for result in self._committing if result.member is not member]
             except GroupFenced as problem:
                 if await self._ownership.is_replaced():
                     raise Fenced(
@@ -186,4 +192,6 @@ class Commits:
 
     def _forget(self, reason: str) -> None:
         self._meter.aborted(reason)
+        for result in self._committing:
+            self._thrown_away(result)
         self.drop()

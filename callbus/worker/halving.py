@@ -13,6 +13,7 @@ import structlog
 
 from callbus.consumer import CallResult, CallSlice, Outcome, Stateful, Stateless
 from callbus.errors import Reject, Retry
+from callbus.worker.blame import Blame, nobody
 
 log = structlog.get_logger(__name__)
 
@@ -65,17 +66,23 @@ class Advanced:
     left: Sequence[Any] = ()
 
 
-def handle(consumer: Stateless, events: Sequence[Any], room: Room | None = None) -> list[Outcome]:
-    """One outcome per event. An exception other than Reject and Retry, of an event alone, goes through."""
+def handle(
+    consumer: Stateless, events: Sequence[Any], room: Room | None = None, blame: Blame = nobody
+) -> list[Outcome]:
+    """One outcome per event. An exception other than Reject and Retry, of an event alone, goes through; `blame` hears
+    of which event it is."""
 
     def alone(event: Any, problem: Exception) -> Outcome:
-        return _word(problem)
+        return _word(problem, event, blame)
 
     return _fitting(consumer.handle, events, alone, room or Room())
 
 
-def advance(consumer: Stateful, slices: Sequence[CallSlice[Any, Any]], room: Room | None = None) -> list[Advanced]:
-    """One result per slice. An exception other than Reject and Retry, of an event alone, goes through."""
+def advance(
+    consumer: Stateful, slices: Sequence[CallSlice[Any, Any]], room: Room | None = None, blame: Blame = nobody
+) -> list[Advanced]:
+    """One result per slice. An exception other than Reject and Retry, of an event alone, goes through; `blame` hears
+    of which event it is, or of which slice without one."""
     room = room or Room()
 
     def work(part: Sequence[CallSlice[Any, Any]]) -> list[Advanced]:
@@ -85,7 +92,8 @@ def advance(consumer: Stateful, slices: Sequence[CallSlice[Any, Any]], room: Roo
         if len(one.events) > 1:
             return in_two(one)
         if one.events:
-            return Advanced(None, [(one.events[0], _word(problem))])
+            return Advanced(None, [(one.events[0], _word(problem, one.events[0], blame))])
+        blame(one, problem)
         raise problem
 
     def in_two(one: CallSlice[Any, Any]) -> Advanced:
@@ -140,7 +148,7 @@ def _halve(
     return list(results)
 
 
-def _word(problem: Exception) -> Reject | Retry:
+def _word(problem: Exception, event: Any, blame: Blame) -> Reject | Retry:
     """What a single input is told that failed. One that the device has no memory for asks for another attempt: others
     may use the device too, and if it never fits it must not stop its group for ever. All else is a fault of the code,
     and raised."""
@@ -148,6 +156,7 @@ def _word(problem: Exception) -> Reject | Retry:
         return problem
     if is_out_of_memory(problem):
         return Retry(f"the device has no memory for this input by itself: {problem}")
+    blame(event, problem)
     raise problem
 
 

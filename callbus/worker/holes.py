@@ -5,7 +5,7 @@ past it, or a broker that came back with less than it had acknowledged has pulle
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from callbus.errors import BrokerError
 from callbus.topology import Group
 from callbus.worker.lane import Lane
+from callbus.worker.restoring import Restored
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,27 @@ async def _beginnings(consumer: AIOKafkaConsumer, places: list[TopicPartition]) 
             await asyncio.sleep(_AGAIN_S)
         else:
             return found
+
+
+def check_known(group: Group, lane: int, committed: Collection[int | None], restored: Restored) -> None:
+    """Raise BrokerError where the group has worked on a lane of which Kafka knows no offset any more.
+
+    Kafka drops the offsets of a group that has had no member for `offsets.retention.minutes`, all of them at once. Read
+    from its start the lane would be worked on twice. `committed` are the offsets of all that is read of the lane. A
+    group that is at-least-once may have come no farther than its first commit.
+    """
+    if group.delivery != "exactly-once" or any(offset is not None for offset in committed):
+        return
+    if restored.calls or restored.waiting.position:
+        witness = group.changelog if restored.calls else group.retries
+        its = " ".join(f"--topic {topic}" for topic in group.inputs)
+        raise BrokerError(
+            f"group {group.name}, lane {lane}: Kafka has dropped the group's offsets, and its {witness} shows that it "
+            "has worked there (`offsets.retention.minutes` of the broker is over, or somebody deleted them). Say where "
+            f"it is to go on, in all its inputs: `kafka-consumer-groups.sh --group {group.name} {its} --reset-offsets "
+            "--to-datetime 2026-01-31T00:00:00.000 --execute` with the time when it last ran; --to-earliest does all "
+            "of it once more"
+        )
 
 
 def check_end(group: Group, lane: Lane, topic: str, position: int) -> None:

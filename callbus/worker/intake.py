@@ -79,15 +79,24 @@ class Intake:
                 self._consumer.resume(tp)
 
     def _full(self, lane: Lane) -> bool:
-        return len(lane) > self._limits.queued_inputs or lane.queued_bytes > self._limits.queued_bytes
+        """Whether enough is queued. Where few calls have taken up the queue, as much more is fetched as may wait:
+        others can't come before them unless they are seen."""
+        limits, waiting = self._limits, lane.waiting
+        if len(lane) <= limits.queued_inputs and lane.queued_bytes <= limits.queued_bytes:
+            return False
+        return (
+            not lane.taken_up
+            or len(lane) + len(waiting) > limits.waiting_inputs
+            or lane.queued_bytes + waiting.size_bytes > limits.waiting_bytes
+        )
 
     def _clogged(self, lane: Lane, topic: str) -> bool:
         """Whether so much waits for another attempt that no more of this topic should come. What waits must be able to
-        get away: it is fetched back from the retry log, and is not due before a lane that is read again after a crash
-        has come past it."""
+        get away: what was written to the retry log is fetched back from there, and is not due before a lane that is
+        read again after a crash has come past it."""
         waiting = lane.waiting
-        return (
-            topic != self._group.retries
-            and (len(waiting) > self._limits.waiting_inputs or waiting.size_bytes > self._limits.waiting_bytes)
-            and lane.positions[topic] > waiting.furthest(topic)
-        )
+        if len(waiting) <= self._limits.waiting_inputs and waiting.size_bytes <= self._limits.waiting_bytes:
+            return False
+        if topic == self._group.retries:
+            return not waiting.announced  # what else comes there is `callbus dlq replay`'s
+        return lane.positions[topic] > waiting.furthest(topic)

@@ -108,7 +108,10 @@ class LeaveGroupRequest(Request[LeaveGroupRequest_v3]):  # type: ignore[misc]
 
 
 async def is_taken(consumer: AIOKafkaConsumer, member: GroupMetadata) -> bool:
-    """Whether another process is in the group under this member's static name. Where the group does not say: yes."""
+    """Whether another process is in the group under this member's static name. Where the group does not say: yes.
+
+    The coordinator lists us too, as whom we were frozen, or as whom we have joined since.
+    """
     coordinator = consumer._coordinator
     with suppress(TimeoutError):
         async with asyncio.timeout(_ASK_S):
@@ -122,7 +125,8 @@ async def is_taken(consumer: AIOKafkaConsumer, member: GroupMetadata) -> bool:
                 else:
                     ((code, _, _, _, _, members, *_),) = response.groups
                     if not code:
-                        return any(instance_id == member.instance_id for _, instance_id, *_ in members)
+                        ours = {member.member_id, coordinator.member_id}
+                        return any(name == member.instance_id and who not in ours for who, name, *_ in members)
                     if code in COORDINATOR_MOVED:
                         coordinator.coordinator_dead()
                     elif code != ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:

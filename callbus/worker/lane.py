@@ -5,6 +5,7 @@ Pure: nothing in here waits or talks to Kafka.
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from callbus.worker.memory import CallMemory
 from callbus.worker.records import Input
@@ -13,7 +14,8 @@ from callbus.worker.waiting import Waiting
 
 _ANY_SIZE = 1 << 62
 _MOST_ASIDE = 1_000
-_CROWDING = 0.75  # a call with more than this share of a lane's queue, where others wait too
+_CROWDING = 0.75  # the share of a lane's queue that few calls have more of, where others wait too
+_FEW = 4
 
 
 class Lane:
@@ -110,12 +112,23 @@ class Lane:
         return list(self.waiting.take(most, of_a_call, now_ms, self._reached))
 
     def crowding(self, more_than: int) -> set[bytes]:
-        """The key of the call that has most of a queue longer than this, if others wait behind it: their turn comes
-        first, and its inputs wait in the retry log."""
-        if len(self) <= more_than or len(self._queued) < 2:
+        """The keys of the few calls that have most of a queue longer than this, each at least twice as much of it as
+        any other, if others wait behind them: their turn comes first, the inputs of those wait in the retry log."""
+        whole = left = len(self)
+        if whole <= more_than:
             return set()
-        [(key, count)] = self._queued.most_common(1)
-        return {key} if count > _CROWDING * len(self) else set()
+        crowd: set[bytes] = set()
+        for (key, count), (_, of_the_next) in pairwise(self._queued.most_common(_FEW + 1)):
+            crowd.add(key)
+            left -= count
+            if left < (1 - _CROWDING) * whole:
+                return crowd if count >= 2 * of_the_next else set()
+        return set()
+
+    @property
+    def taken_up(self) -> bool:
+        """Whether few calls have all of the queue: who waits behind them is not known yet."""
+        return 0 < len(self._queued) <= _FEW
 
     def remember(self, call_id: str, call: CallMemory, now_s: float | None = None) -> None:
         """Replace what is remembered of a call. `now_s`, on any clock, is when it was heard of, if it was."""

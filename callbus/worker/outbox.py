@@ -142,9 +142,10 @@ class Outbox:
         failed: str | None = None,
     ) -> OutRecord:
         name = self._group.name
-        log.info(what, group=name, lane=lane, call_id=call_id)
+        its_id = event_id(call_id, name, f"{what}:{place}")
+        log.info(what, group=name, lane=lane, call_id=call_id, event_id=its_id)
         said = CallEvent(
-            event_id=event_id(call_id, name, f"{what}:{place}"),
+            event_id=its_id,
             call_id=call_id,
             at_ms=at_ms,
             type=what,

@@ -22,6 +22,11 @@ from callbus.worker.restoring import Restored
 
 log = structlog.get_logger(__name__)
 
+
+async def _nothing() -> None:
+    """Nobody has a say."""
+
+
 Restore = Callable[[Mapping[int, int]], Awaitable[dict[int, Restored]]]
 
 _UNSTABLE_RETRY_S = 0.02
@@ -39,13 +44,15 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         settled: asyncio.Event,
         rebalanced: Callable[[int, int, float], None] = lambda *_: None,
         expired: Callable[[int], None] = lambda _: None,
+        may_go_on: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         """`restore` brings what is remembered of some lanes, given where their retry logs go on; `finish` returns once
         nothing of ours is in hand, and whether all of it was committed.
 
         `settled` is set while every assigned lane is open. `rebalanced` hears how many lanes were kept and how many
         were opened, and how long it took since those before were let go, in seconds. `expired` hears how many inputs,
-        at most, were gone before the group had read them.
+        at most, were gone before the group had read them. `may_go_on` raises where the group has been stopped; it is
+        asked at each assignment, also by who keeps all that it had.
         """
         self.lanes: dict[int, Lane] = {}
         self.member: GroupMetadata | None = None
@@ -57,6 +64,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._finish = finish
         self._rebalanced = rebalanced
         self._expired = expired
+        self._may_go_on = may_go_on
         self._revoked_s = time.monotonic()
         self._opening: asyncio.Task[None] | None = None
         self._before: tuple[GroupMetadata, dict[int, Lane]] | None = None  # who we were, and with what
@@ -153,6 +161,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         """`kept`: how many others went on, where a rebalance was the occasion."""
 
         async def opening(member: GroupMetadata) -> None:
+            await self._may_go_on()
             await self._open(member, numbers)
             if kept is not None and self.settled.is_set():
                 self._rebalanced(kept, len(numbers), time.monotonic() - self._revoked_s)
@@ -163,21 +172,27 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             self._opening.add_done_callback(self._opened)
 
     async def _open(self, member: GroupMetadata, numbers: Collection[int]) -> None:
-        by_lane: dict[int, dict[TopicPartition, int]] = defaultdict(dict)
+        by_lane: dict[int, dict[TopicPartition, int | None]] = defaultdict(dict)
         left = self._whole(numbers)
         while left:
             offsets, left = await fetch_offsets(self._consumer, left)
             self._expired(await holes.expired(self._consumer, self._group, offsets))
             for tp, offset in offsets.items():
-                by_lane[tp.partition][tp] = offset or 0
+                by_lane[tp.partition][tp] = offset
             ready = {lane: starts for lane, starts in by_lane.items() if not any(tp.partition == lane for tp in left)}
             retries = self._group.retries
-            log_starts = {lane: starts[TopicPartition(retries, lane)] for lane, starts in ready.items()}
+            log_starts = {lane: starts[TopicPartition(retries, lane)] or 0 for lane, starts in ready.items()}
             restored = await self._restore(log_starts) if ready else {}
             if self.member is not member:
                 return
-            for lane, starts in ready.items():  # seek and publish in one step: a fetch in flight must not slip between
+            for lane, committed in ready.items():
+                holes.check_known(self._group, lane, committed.values(), restored[lane])
+            for (
+                lane,
+                committed,
+            ) in ready.items():  # seek and publish in one step: a fetch in flight must not slip between
                 del by_lane[lane]
+                starts = {tp: offset or 0 for tp, offset in committed.items()}
                 starts[TopicPartition(retries, lane)] = restored[lane].waiting.position
                 for tp, offset in starts.items():
                     self._consumer.seek(tp, offset)

@@ -18,6 +18,7 @@ from callbus.topology import Group, Topology
 from callbus.worker import halving, patience
 from callbus.worker.ages import Ages
 from callbus.worker.arrivals import Arrival, Fate, decode, hold_up
+from callbus.worker.blame import blame_on
 from callbus.worker.lane import Lane
 from callbus.worker.memory import CallMemory
 from callbus.worker.outbox import Outbox, at_once
@@ -47,6 +48,7 @@ class Finished:
     size_bytes: int  # of `records`
     counts: Counter[str]  # of "worked_on", "rejected", "again", "behind", "interrupted", "reopened"
     dead: Counter[str]  # the rejected ones by the class of the error
+    one_of_the_dead: tuple[str, int, int] | None = None  # where it came from, as (topic, lane, offset)
 
 
 @dataclass(slots=True)
@@ -110,8 +112,10 @@ class Stage:
         loose, bound = at_once(records, self.loose)
         bound += waiting
         size_bytes = sum(len(record.value or b"") for record in bound)
-        dead = Counter(type(arrival.refusal).__name__ for arrival in arrivals if arrival.dead)
-        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves), dead)
+        gone = [arrival for arrival in arrivals if arrival.dead]
+        dead, where = Counter(type(arrival.refusal).__name__ for arrival in gone), gone[0].source if gone else None
+        one = (where.topic, where.lane, where.offset) if where else None
+        return Finished(bound, loose, offsets, batch, size_bytes, self._counts(arrivals, moves), dead, one)
 
     def _arrive(self, message: Input, lane: Lane) -> Arrival:
         entry = lane.waiting[message.waiting_id] if message.waiting_id else None
@@ -122,7 +126,8 @@ class Stage:
 
     def _stateless(self, arrivals: Sequence[Arrival]) -> list[OutRecord]:
         todo = [arrival for arrival in arrivals if arrival.to_work_on]
-        outcomes = halving.handle(cast(Stateless, self._consumer), [arrival.record for arrival in todo], self._room)
+        blame = blame_on(self._group.name, todo)
+        outcomes = halving.handle(cast(Stateless, self._consumer), [a.record for a in todo], self._room, blame)
         for arrival, outcome in zip(todo, outcomes, strict=True):
             if isinstance(outcome, Reject | Retry):
                 arrival.refused(outcome, self._group.retry.attempts)
@@ -165,7 +170,8 @@ class Stage:
             for who, its in by_call.items()
             if any(a.to_work_on for a in its) or calls[who].unfinished or (who in since and not calls[who].interrupted)
         }
-        results = halving.advance(cast(Stateful, self._consumer), list(slices.values()), self._room)
+        blame = blame_on(self._group.name, arrivals)
+        results = halving.advance(cast(Stateful, self._consumer), list(slices.values()), self._room, blame)
         advanced = dict(zip(slices, results, strict=True))
         for who, result in advanced.items():
             self._note(by_call[who], result)

@@ -3,8 +3,8 @@
 In memory what `<group>-retry` (retry_log.py) is on Kafka. What this worker writes there is announced here first and
 counts as waiting from then on; it is worked on once it has been fetched back. Pure: the caller tells the time.
 
-`fetched` may be called while a batch is being worked on in another thread; all else is called between two batches, or
-by the batch itself.
+`fetched`, and what only says how much there is, may be called while a batch is being worked on in another thread; all
+else is called between two batches, or by the batch itself.
 """
 
 import heapq
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice, takewhile
 
+from callbus.worker.fetched_back import FetchedBack
 from callbus.worker.records import Input
 from callbus.worker.retry_log import Attempt, Entry, Settled
 
@@ -33,7 +34,7 @@ class Waiting:
     def __init__(self, position: int = 0) -> None:
         """`position` is the offset of the log from which reading goes on."""
         self.position = position
-        self.size_bytes = 0  # of the inputs that wait
+        self._size_bytes = 0  # of the inputs that wait, but for those in `_fetched`
         self._furthest: dict[str, int] = {}
         self._entries: OrderedDict[str, _Held] = OrderedDict()  # by id, in the order of the log
         self._calls: dict[bytes, deque[str]] = {}
@@ -42,11 +43,21 @@ class Waiting:
         self._due: list[tuple[int, int, bytes]] = []  # a heap: each call once, by when its first entry is due
         self._turns = 0
         self._turn_of: dict[bytes, int] = {}  # which of the heap's items is the call's; the others are outdated
-        self._fetched: deque[tuple[int, Entry | Attempt | Settled | None]] = deque()
+        self._fetched = FetchedBack()
 
     def __len__(self) -> int:
         """How many inputs wait."""
-        return len(self._entries) + sum(map(len, self._announced.values()))
+        return len(self._entries) + sum(map(len, self._announced.values())) + self._fetched.sent_back
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the inputs that wait."""
+        return self._size_bytes + self._fetched.sent_back_bytes
+
+    @property
+    def announced(self) -> bool:
+        """Whether something that was written is still to be fetched back: others may wait for it."""
+        return bool(self._announced)
 
     @property
     def calls(self) -> int:
@@ -78,7 +89,7 @@ class Waiting:
 
     def fetched(self, offset: int, said: Entry | Attempt | Settled | None) -> None:
         """A record of the log that came by fetching; it counts from the next `take` on."""
-        self._fetched.append((offset, said))
+        self._fetched.add(offset, said, self.position)
 
     def has(self, key: bytes | None) -> bool:
         """Whether inputs of this call wait."""
@@ -179,8 +190,7 @@ class Waiting:
         return self.position if first is None else min(first.offset, self.position)
 
     def _take_in(self) -> None:
-        while self._fetched:
-            offset, said = self._fetched.popleft()
+        for offset, said in self._fetched.drain():
             if offset < self.position:
                 continue
             self.position = offset + 1
@@ -191,7 +201,7 @@ class Waiting:
         key = entry.input.key or b""
         if key in self._announced:
             if announced := self._announced[key].pop(entry.id, None):
-                self.size_bytes -= announced.input.size_bytes
+                self._size_bytes -= announced.input.size_bytes
             if not self._announced[key]:
                 del self._announced[key]
         self._hold(offset, entry)
@@ -208,17 +218,21 @@ class Waiting:
             self._origins[entry.input.topic, entry.input.offset] = entry.id
 
     def _weigh(self, entry: Entry) -> None:
-        self.size_bytes += entry.input.size_bytes
+        self._size_bytes += entry.input.size_bytes
         if not entry.replayed:
             self._furthest[entry.input.topic] = max(self.furthest(entry.input.topic), entry.input.offset)
 
     def _put_in_order(self, queue: deque[str], entry: Entry) -> None:
         """At the end, but for an input that was read again after a crash, and comes before others of its topic that
-        wait already; what stands between them from elsewhere goes behind it too."""
+        wait already; what stands between them from elsewhere goes behind it too. What was sent back from the dead
+        letters comes after all: a call may have as many as were given up."""
+        if entry.replayed:
+            queue.append(entry.id)
+            return
         at = len(queue)
-        for place in range(len(queue) - 1, -1, -1):
-            other = self._entries[queue[place]].entry
-            if other.replayed or entry.replayed or other.input.topic != entry.input.topic:
+        for place, other_id in zip(range(len(queue) - 1, -1, -1), reversed(queue), strict=True):
+            other = self._entries[other_id].entry
+            if other.replayed or other.input.topic != entry.input.topic:
                 continue
             if other.input.offset < entry.input.offset:
                 break
@@ -227,7 +241,7 @@ class Waiting:
 
     def _drop(self, entry_id: str) -> None:
         entry = self._entries.pop(entry_id).entry
-        self.size_bytes -= entry.input.size_bytes
+        self._size_bytes -= entry.input.size_bytes
         key = entry.input.key or b""
         queue = self._calls[key]
         queue.remove(entry_id)  # the first one, always: a call's inputs are settled in order

@@ -65,13 +65,25 @@ class Watch:
             self.quiet = frozenset(quiet)
             self._say_state()
             await self._ask_why()
-            for gone in self._told - lanes.keys():
-                self._meter.lane_closed(gone)
-                for topic in self._group.inputs:
-                    self._unread_since_ms.pop((topic, gone), None)
-            self._told = set(lanes)
+            self._forget(self._told - lanes.keys() - self._to_be_opened())
+            self._told |= lanes.keys()
             yield bool(quiet) and self._group.idle_after_ms is not None
             await asyncio.sleep(_EVERY_S)
+
+    def _to_be_opened(self) -> set[int]:
+        """The lanes that are ours and closed for a moment: they keep the lag that was told last, for an alert must not
+        be silent while a state is restored. Between two assignments that may be any of them."""
+        if self._ownership.member is None:
+            return set(self._told)
+        return {tp.partition for tp in self._consumer.assignment()}
+
+    def _forget(self, lanes: Iterable[int]) -> None:
+        """They have gone to another member."""
+        for gone in list(lanes):
+            self._told.discard(gone)
+            self._meter.lane_closed(gone)
+            for topic in self._group.inputs:
+                self._unread_since_ms.pop((topic, gone), None)
 
     async def _look_at(self, lane: Lane, taken: Mapping[tuple[str, int], Sequence[int]]) -> bool:
         """Report the lane's queue and lag; whether nothing is left to fetch or to take in hand."""

@@ -31,7 +31,7 @@ from callbus.worker.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from callbus.worker.intake import Intake
 from callbus.worker.kip447 import GroupMetadata
 from callbus.worker.lane import Lane
-from callbus.worker.limits import DeadLetterLimit, Limits
+from callbus.worker.limits import Counted, DeadLetterLimit, Limits
 from callbus.worker.metered import Metered
 from callbus.worker.ownership import Ownership
 from callbus.worker.readback import ReadBack
@@ -82,11 +82,26 @@ class Worker:
         self._loose = loose
         self._clients = (delivery, *([loose] if loose and not at_least_once else []), self._reader, self._consumer)
         self._ownership = Ownership(
-            self._consumer, group, self._restore, self._finish, self.settled, self._rebalanced, self._meter.expired
+            self._consumer,
+            group,
+            self._restore,
+            self._finish,
+            self.settled,
+            self._rebalanced,
+            self._meter.expired,
+            self._may_go_on,
         )
         self._intake = Intake(group, self._consumer, self._ownership, self._limits, self._meter, self._arrived)
         self._commits = Commits(
-            group, delivery, self._ownership, self._meter, self._limits, connection, self._busy, self._committed
+            group,
+            delivery,
+            self._ownership,
+            self._meter,
+            self._limits,
+            connection,
+            self._busy,
+            self._committed,
+            self._thrown_away,
         )
         self._watch = Watch(group, self._consumer, self._ownership, self._meter, connection, self._uncommitted)
         self._stopping = asyncio.Event()
@@ -106,7 +121,7 @@ class Worker:
         try:
             for client in self._clients:
                 await client.start()
-            await breaker.check(self._consumer, self.group)
+            await self._may_go_on()
             self._consumer.subscribe([*self.group.inputs, self.group.retries], listener=self._ownership)
             await self._until_stopped()
             leaving = self._ownership.member
@@ -163,19 +178,25 @@ class Worker:
             finally:
                 self._working, self._in_hand = False, ()
             if epoch == self._commits.epoch:
-                await self._count(finished)
-                self._commits.add(Result(member, finished, began_ns, time.time_ns(), self._send(finished)))
+                counted = await self._count(finished)
+                sent = self._send(finished)
+                self._commits.add(Result(member, finished, began_ns, time.time_ns(), sent, counted))
             self._commits.wake()
             self._note_idle()
 
-    async def _count(self, finished: Finished) -> None:
+    async def _count(self, finished: Finished) -> Counted:
         try:
-            self._limit.count(len(finished.inputs), finished.counts["rejected"], time.monotonic())
+            return self._limit.count(len(finished.inputs), finished.dead, time.monotonic(), finished.one_of_the_dead)
         except TooManyDeadLetters as problem:
-            self._commits.drop()
             self._note_idle()  # a rebalance need not wait for us
+            await self._finish()  # what was finished before is good, or there to be looked at: it is committed
             await breaker.trip(self._consumer, self.group, str(problem))
             raise
+
+    def _thrown_away(self, result: Result) -> None:
+        """It comes again, and counts then."""
+        if result.counted is not None:
+            self._limit.take_back(result.counted)
 
     def _send(self, finished: Finished) -> "asyncio.Task[None] | None":
         """What no transaction holds up goes out at once."""
@@ -260,8 +281,11 @@ class Worker:
             if silence:
                 self._more.set()
 
-    async def _restore(self, retries: Mapping[int, int]) -> dict[int, Restored]:
+    async def _may_go_on(self) -> None:
+        """TooManyDeadLetters if a member of the group has stopped it."""
         await breaker.check(self._consumer, self.group)
+
+    async def _restore(self, retries: Mapping[int, int]) -> dict[int, Restored]:
         restored, effort = await restore(self.group, self._codec, self._reader, retries)
         self._meter.restored(effort.lanes, effort.calls, effort.size_bytes, effort.seconds)
         self._more.set()

@@ -131,7 +131,7 @@ class Graph:
 
     async def lag(self, topic: str, lane: int) -> LaneLag:
         (its,) = (await self.reader.lags([self.group.name])).values()
-        (one,) = [lag for lag in its if (lag.topic, lag.lane) == (topic, lane)]
+        (one,) = [lag for lag in its.lanes if (lag.topic, lag.lane) == (topic, lane)]
         return one
 
     async def until(self, true: Callable[[GroupReading], bool]) -> GroupReading:
@@ -242,7 +242,7 @@ async def test_events_larger_than_a_glance_have_their_age(graph: Graph) -> None:
     for lane in range(LANES):
         await graph.publish(graph.live, lane, count=2, age_s=10 + lane, size_bytes=200_000)
     (lags,) = (await graph.reader.lags([graph.group.name])).values()
-    found = {lag.lane: lag for lag in lags if lag.topic == graph.live}
+    found = {lag.lane: lag for lag in lags.lanes if lag.topic == graph.live}
     assert [lag.events for lag in found.values()] == [2] * LANES
     assert all(10 + lane <= found[lane].seconds < 30 + lane for lane in range(LANES))
 

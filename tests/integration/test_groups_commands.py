@@ -96,7 +96,7 @@ def test_lag_as_a_table_and_for_programs(whole: str) -> None:
         (topic, lane) for topic in ("transcripts", "translation-retry") for lane in range(8)
     }
     (total,) = found["groups"]
-    assert (total["events"], 100 <= total["seconds"] < 200) == (1, True)
+    assert (total["events"], 100 <= total["seconds"] < 200, total["stopped"]) == (1, True, None)
 
 
 def test_lag_beyond_a_limit_is_an_error(whole: str) -> None:

@@ -189,3 +189,12 @@ async def test_the_broker_says_its_release_and_check_compares_its_topics(broker:
         await carry_out(admin, topology)
         findings = await check_broker(topology, Connection(broker))
         assert not any("callbus topics plan" in finding.message for finding in findings)
+
+
+async def test_check_asks_for_how_long_offsets_are_kept(broker: str, graph: Graph) -> None:
+    """Longer than any input, or a group that stands still begins anew. The embedded broker keeps them for 400 days."""
+    findings = await check_broker(graph.load(retention="400d"), Connection(broker))
+    assert not any("offsets.retention.minutes" in finding.message for finding in findings)
+    findings = await check_broker(graph.load(retention="401d"), Connection(broker))
+    [said] = [finding.message for finding in findings if "offsets.retention.minutes" in finding.message]
+    assert "offsets.retention.minutes=576000" in said and "set it to 577440" in said

@@ -5,8 +5,11 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from callbus.consumer import Outcome, Retry
 from callbus.errors import BrokerError
 from callbus.kafka import Connection
+from callbus.topics import connected
+from schemas.records import Utterance
 from tests.builders import utterance
 from tests.integration.working import Echo, kafka, publish, read, running
 from tests.until import until
@@ -58,6 +61,30 @@ async def test_what_never_was_to_be_read_is_no_loss(kafka: Connection) -> None:
         async with running(kafka, "translation", Echo()):
             assert len(await read(kafka, "translations", 3)) == 3
     assert "inputs_expired" not in [line["event"] for line in lines]
+
+
+class Later(Echo):
+    """Asks for a retry of everything."""
+
+    def one(self, event: Utterance) -> Outcome:
+        return Retry("not now")
+
+
+async def test_a_group_whose_offsets_kafka_has_dropped_does_not_begin_anew(kafka: Connection) -> None:
+    """It stood still for longer than `offsets.retention.minutes`; its retry log shows that it has worked. Who tells it
+    where to go on is obeyed."""
+    await publish(kafka, "transcripts", said(0, 1, 2), lambda _: 0)
+    async with running(kafka, "translation", Later()):
+        await read(kafka, "translation-retry", 3)
+    async with connected(kafka) as admin:
+        await admin.delete_consumer_groups(["translation"])
+    with pytest.raises(BrokerError, match=r"lane 0: Kafka has dropped.*translation-retry shows.*--topic transcripts "):
+        async with running(kafka, "translation", Echo()) as worker:
+            await until(lambda: worker._meter.current == "stopped")
+    await committed_by_hand(kafka, 3)
+    async with running(kafka, "translation", Echo()):
+        found = await read(kafka, "translations", 3)
+    assert [record.text for _, record in found] == ["0", "1", "2"]
 
 
 async def test_a_log_that_is_shorter_than_what_was_done_ends_the_worker(kafka: Connection) -> None:

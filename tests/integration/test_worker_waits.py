@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
-from callbus import groups
+from callbus import groups, stretch
 from callbus.consumer import Outcome, Reject, Retry
 from callbus.errors import TooManyDeadLetters
 from callbus.kafka import Connection
+from callbus.prerequisites import none_has_stopped
 from callbus.topology import Batch, Giving, Group, Retrying
 from callbus.worker.worker import Worker
 from schemas.records import Utterance
@@ -102,7 +104,12 @@ async def test_a_bad_deploy_stops_before_it_has_emptied_the_topic(kafka: Connect
     with pytest.raises(TooManyDeadLetters, match=r"12 within a minute, where 10 are allowed.*dlq list"):
         await to_its_end(kafka, few, Bad())
     letters = await read(kafka, "translation-dead-letters", 0)
-    assert len(letters) <= 10
+    assert len(letters) == 8, "two batches: somebody has to look at them"
+    with pytest.raises(TooManyDeadLetters, match=r"12 Reject; one of them stands on transcripts, lane 0, offset"):
+        await none_has_stopped([few], kafka)
+    async with stretch.reader(kafka, group_id="translation") as asking:
+        note = TopicPartition("translation-dead-letters", 0)
+        assert await asking.committed(note) == (await asking.end_offsets([note]))[note], "nobody is behind there"
     for _ in range(3):
         with pytest.raises(TooManyDeadLetters, match=r"12 within a minute.*begins nothing"):
             await to_its_end(kafka, few, Bad())
@@ -116,6 +123,23 @@ async def test_a_bad_deploy_stops_before_it_has_emptied_the_topic(kafka: Connect
     async with running(kafka, few, Echo()):
         found = await read(kafka, "translations", 100 - len(letters))
     assert of("call", found) == [f"{number}" for number in range(len(letters), 100)]
+
+
+class Worse(Echo):
+    """Rejects what comes after the first forty."""
+
+    def one(self, event: Utterance) -> Outcome:
+        return Reject("no more") if int(event.text) >= 40 else super().one(event)
+
+
+async def test_what_was_good_before_it_stopped_is_committed(kafka: Connection) -> None:
+    """It waited for the next transaction when the batch came that was too much."""
+    few = replace(TRANSLATION, dead_letters_limit=Giving(per_minute=10), batch=Batch(size=4), commits_per_second=1)
+    await publish(kafka, "transcripts", said("call", range(100)), lambda _: 0)
+    with pytest.raises(TooManyDeadLetters):
+        await to_its_end(kafka, few, Worse())
+    assert of("call", await read(kafka, "translations", 40)) == [f"{number}" for number in range(40)]
+    assert len(await read(kafka, "translation-dead-letters", 8)) == 8
 
 
 async def test_the_whole_group_stops_when_one_of_it_does(kafka: Connection) -> None:
@@ -136,14 +160,15 @@ async def test_the_whole_group_stops_when_one_of_it_does(kafka: Connection) -> N
             await asyncio.wait_for(each, 30)
 
 
-async def test_a_flood_of_one_call_does_not_starve_the_others(kafka: Connection) -> None:
-    """They overtake it on its own lane; nobody's order changes and nothing is lost."""
+@pytest.mark.parametrize("long", [3_000, 18_000], ids=["in memory", "longer than a queue"])
+async def test_a_flood_of_one_call_does_not_starve_the_others(kafka: Connection, long: int) -> None:
+    """They overtake it on its own lane; nobody's order changes and nothing is lost. A queue holds 4 000."""
     small = replace(TRANSLATION, batch=Batch(size=16))
-    flood, calm = said("flood", range(3000)), said("calm", range(20))
+    flood, calm = said("flood", range(long)), said("calm", range(20))
     await publish(kafka, "transcripts", [*flood, *calm], lambda _: 5)
     async with running(kafka, small, Echo()):
-        found = await read(kafka, "translations", 3020, timeout_s=60)
-    assert of("flood", found) == [f"{number}" for number in range(3000)]
+        found = await read(kafka, "translations", long + 20, timeout_s=120)
+    assert of("flood", found) == [f"{number}" for number in range(long)]
     assert of("calm", found) == [f"{number}" for number in range(20)]
     last_calm = max(n for n, (_, record) in enumerate(found) if record.call_id == "calm")
-    assert last_calm < 1500, "the flood went first"
+    assert last_calm < long / 2, "the flood went first"

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from callbus.broker.faults import LITTLE_BYTES, explain
 from callbus.broker.settings import NodeSettings, new_cluster_id, server_properties
+from callbus.offsets_kept import longest_minutes
+from callbus.topology import load
+
+ROOT = Path(__file__).parents[2]
 
 
 def properties(node: NodeSettings) -> dict[str, str]:
@@ -26,6 +31,15 @@ def test_one_node_is_its_own_quorum_and_needs_no_replica() -> None:
     assert told["controller.quorum.bootstrap.servers"] == "127.0.0.1:9093"
     assert told["offsets.topic.replication.factor"] == told["transaction.state.log.min.isr"] == "1"
     assert told["auto.create.topics.enable"] == "false"
+
+
+def test_a_group_that_stands_still_keeps_its_place() -> None:
+    """For as long as any input of the graph is kept; here and in the compose file alike."""
+    kept = int(properties(NodeSettings())["offsets.retention.minutes"])
+    compose = yaml.safe_load((ROOT / "docker-compose.kafka.yml").read_text("utf-8"))
+    assert compose["services"]["kafka"]["environment"]["KAFKA_OFFSETS_RETENTION_MINUTES"] == kept
+    for name in ("topology.yaml", "topology.production.yaml"):
+        assert longest_minutes(load(ROOT / name)) <= kept
 
 
 def test_three_nodes_name_each_other_and_copy_everything() -> None:

@@ -55,6 +55,7 @@ class House:
         self.owner: Any = None
         self.busy = False
         self.did: list[str] = []
+        self.again: list[int] = []  # thrown away
         self.done = 0
 
         async def is_replaced() -> bool:
@@ -67,7 +68,15 @@ class House:
             reopen=lambda: self.did.append("reopen"),
         )
         self.commits = Commits(
-            GROUP, self.kafka, owner, GroupMeter("commits"), LIMITS, Connection(), lambda: self.busy, self._count
+            GROUP,
+            self.kafka,
+            owner,
+            GroupMeter("commits"),
+            LIMITS,
+            Connection(),
+            lambda: self.busy,
+            self._count,
+            lambda result: self.again.extend(one.offset for one in result.finished.inputs),
         )
         self.task = asyncio.create_task(self.commits.run())
 
@@ -175,6 +184,20 @@ async def test_a_transaction_that_failed_is_read_again() -> None:
         assert (it.did, it.commits.epoch, it.commits.empty, it.kafka.delivered) == (["reopen"], 1, True, [])
         it.finish(0)
         await until(lambda: it.kafka.delivered)
+
+
+async def test_what_is_thrown_away_is_told_and_what_was_committed_is_not() -> None:
+    """It comes again, and must not count twice: what a failed commit held, and what was finished meanwhile."""
+    async with house() as it:
+        it.finish(0)
+        await until(lambda: it.commits.empty)
+        it.busy = True
+        it.finish(1)
+        it.kafka.problems = [RequestTimedOutError()]
+        await until(lambda: it.did)
+        it.finish(2)
+        it.commits.drop()
+        assert it.again == [1, 2]
 
 
 async def test_who_is_fenced_lets_go_and_waits_for_the_group() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from callbus.cli import groups, lag
 from callbus.cli.groups_view import away, ranges, seconds, table
-from callbus.groups import GroupReading, LaneLag, Member, Membership, Rates
+from callbus.groups import GroupLag, GroupReading, LaneLag, Member, Membership, Rates
 from callbus.groups.reckoning import Letters
 
 LATE = LaneLag("call-audio", 3, 100, 1_337, 1_205, 12.4)
@@ -138,9 +138,9 @@ def test_a_group_for_programs() -> None:
 
 
 def test_lag_for_programs() -> None:
-    """Every lane, read or not, and sums per group."""
+    """Every lane, read or not, sums per group, and why one stopped."""
     done = replace(LATE, lane=4, events=0, seconds=0.0, committed=None)
-    found = lag.plain({"transcription": [LATE, done], "qa": []})
+    found = lag.plain({"transcription": GroupLag((LATE, done)), "qa": GroupLag((), "12 within a minute")})
     assert found["lanes"][0] == {
         "group": "transcription",
         "topic": "call-audio",
@@ -152,6 +152,6 @@ def test_lag_for_programs() -> None:
     }
     assert (found["lanes"][1]["committed"], found["lanes"][1]["events"]) == (None, 0)
     assert found["groups"] == [
-        {"group": "transcription", "events": 1_205, "seconds": 12.4},
-        {"group": "qa", "events": 0, "seconds": 0.0},
+        {"group": "transcription", "events": 1_205, "seconds": 12.4, "stopped": None},
+        {"group": "qa", "events": 0, "seconds": 0.0, "stopped": "12 within a minute"},
     ]

@@ -88,14 +88,25 @@ def test_live_comes_before_backlog_and_every_lane_has_its_turn(
 
 @given(queues=LANES, size=st.integers(1, 10))
 def test_who_crowds_is_whom_a_count_says(queues: list[list[tuple[str, bytes | None, int]]], size: int) -> None:
-    """A call with more than three quarters of a lane's queue, if that is long and others are in it."""
-    due = {
-        (number, key)
-        for number, queued in enumerate(queues)
-        for key, count in Counter(key or b"" for _, key, _ in queued).items()
-        if len(queued) > 4 * size and len(queued) > count > 0.75 * len(queued)
-    }
+    """The fewest calls, four at most, that have more than three quarters of a lane's queue, if that is long and each of
+    them has twice as much as any of the others in it."""
+    due = set()
+    for number, queued in enumerate(queues):
+        counts = Counter(key or b"" for _, key, _ in queued).most_common()
+        for few in range(1, min(5, len(counts))):
+            its, others = counts[:few], counts[few:]
+            if len(queued) > 4 * size and sum(count for _, count in its) > 0.75 * len(queued):
+                if its[-1][1] >= 2 * others[0][1]:
+                    due |= {(number, key) for key, _ in its}
+                break
     assert set(taken(filled(queues), size).crowd) == due
+
+
+@pytest.mark.parametrize(("shares", "crowd"), [((50, 50, 1), 2), ((30, 30, 30, 9), 3), ((25, 25, 25, 25), 0)])
+def test_two_calls_may_crowd_together(shares: tuple[int, ...], crowd: int) -> None:
+    """None of them has three quarters by itself. Where all have their share nobody crowds."""
+    lanes = filled([[("live", b"%d" % call, 1) for call, count in enumerate(shares) for _ in range(count)]])
+    assert set(taken(lanes, 4).crowd) == {(0, b"%d" % call) for call in range(crowd)}
 
 
 @pytest.mark.parametrize(("due", "look"), [([], None), ([5_000], 4.0), ([9_000, 1_500], 0.5), ([500], 0.0)])

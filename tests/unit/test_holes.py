@@ -1,5 +1,6 @@
 """Which committed offsets point at what is gone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,12 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 
+from callbus.errors import BrokerError
 from callbus.topology import Group
 from callbus.worker import holes
+from callbus.worker.memory import CallMemory
+from callbus.worker.restoring import Restored
+from callbus.worker.waiting import Waiting
 
 GROUP = Group(name="holes", inputs=("topic",))
 RETRIES = TopicPartition(GROUP.retries, 0)
@@ -41,6 +46,23 @@ async def test_what_lies_before_the_beginning_is_gone() -> None:
 async def test_who_has_committed_nothing_asks_nothing() -> None:
     """A new group's first start."""
     assert await holes.expired(Log(KafkaError("not to be asked")), GROUP, {lane(0): None}) == 0
+
+
+KNOWN, WAITED, NEW = Restored({"call": CallMemory()}), Restored(waiting=Waiting(7)), Restored()
+
+
+@pytest.mark.parametrize("restored", [KNOWN, WAITED], ids=["a changelog", "a retry log"])
+def test_who_has_worked_and_has_no_offset_is_refused(restored: Restored) -> None:
+    """Kafka drops all offsets of a group at once. With one of them it has others, or a new input."""
+    with pytest.raises(BrokerError, match=r"group holes, lane 3: Kafka has dropped .*--topic topic --reset-offsets"):
+        holes.check_known(GROUP, 3, [None, None], restored)
+    holes.check_known(GROUP, 3, [None, 5], restored)
+    holes.check_known(replace(GROUP, delivery="at-least-once"), 3, [None, None], restored)
+
+
+def test_a_new_group_has_neither() -> None:
+    """Nor has a lane that was added."""
+    holes.check_known(GROUP, 3, [None, None], NEW)
 
 
 async def test_what_no_attempt_mends_is_raised() -> None:

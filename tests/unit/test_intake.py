@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,15 +73,17 @@ def opened(*entries: Entry, position: int = 0) -> Lane:
     return Lane(0, {"live": position, "backlog": position}, waiting=waiting, retries=GROUP.retries)
 
 
-async def paused(lane: Lane, *polls: Mapping[TopicPartition, Sequence[Message]]) -> set[TopicPartition]:
+async def paused(
+    lane: Lane, *polls: Mapping[TopicPartition, Sequence[Message]], limits: Limits = LIMITS
+) -> set[TopicPartition]:
     """What is paused after these polls."""
     fetching, owner = Fetching(*polls, {}), SimpleNamespace(lanes={0: lane})
-    await run(fetching, owner)
+    await run(fetching, owner, limits)
     return fetching.paused()
 
 
-async def run(fetching: Fetching, owner: Any) -> None:
-    intake = Intake(GROUP, fetching, owner, LIMITS, GroupMeter(GROUP.name), lambda: None)
+async def run(fetching: Fetching, owner: Any, limits: Limits = LIMITS) -> None:
+    intake = Intake(GROUP, fetching, owner, limits, GroupMeter(GROUP.name), lambda: None)
     task, over = asyncio.create_task(intake.run()), asyncio.create_task(fetching.over.wait())
     await asyncio.wait({task, over}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
     over.cancel()
@@ -100,12 +103,23 @@ async def test_a_full_queue_pauses_its_lane_and_an_empty_one_lets_it_go_on() -> 
     assert await paused(lane, messages("live", 5, size_bytes=101)) == EVERY
 
 
+async def test_a_queue_that_one_call_has_taken_up_is_read_on_until_others_are_seen() -> None:
+    """They stand behind it on Kafka, and could not come first. As much more is fetched as may wait."""
+    limits = replace(LIMITS, waiting_inputs=10, waiting_bytes=1_000)
+    flood = messages("live", *range(8))
+    assert await paused(opened(), flood, limits=limits) == set()
+    assert await paused(opened(), flood, messages("live", 8, 9, 10), limits=limits) == EVERY, "memory is bounded"
+    assert await paused(opened(waits(0), waits(1), waits(2)), messages("live", *range(3, 11)), limits=limits) == EVERY
+    others = [Message("live", 0, offset, b"%d" % offset, b"x") for offset in range(8, 12)]
+    assert await paused(opened(), flood, {TopicPartition("live", 0): others}, limits=limits) == EVERY
+
+
 @pytest.mark.parametrize("entries", [[waits(n) for n in range(5)], [waits(0, size_bytes=101)]], ids=["many", "large"])
 async def test_what_waits_is_bounded_too(entries: list[Entry]) -> None:
-    """A device that is down, or a flood of one call, must not bring the whole backlog into memory. The retry log is
-    read on: what waits is fetched back from there."""
+    """A device that is down, or a flood of one call, must not bring the whole backlog into memory; nor may all that
+    somebody sends back from the dead letters."""
     lane = opened(*entries, position=9)
-    assert await paused(lane) == INPUTS
+    assert await paused(lane) == EVERY
     for entry in entries:
         lane.waiting.settle(entry.id)
     assert await paused(lane) == set()
@@ -119,16 +133,29 @@ async def test_what_waits_and_is_not_fetched_back_counts_as_well() -> None:
     assert await paused(lane) == INPUTS
     record = [entry_record(GROUP.retries, entry) for entry in entries]
     log = [Message(GROUP.retries, 0, n, one.key, one.value, one.headers) for n, one in enumerate(record)]
-    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log}) == INPUTS
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log}) == INPUTS, "others may wait for them"
     assert len(list(lane.waiting.take(9, 9, 1 << 50, lambda _: True))) == 5
     assert lane.waiting.size_bytes == 5
+    assert await paused(lane) == EVERY
+
+
+async def test_what_is_sent_back_from_the_dead_letters_is_bounded_before_it_is_taken_in() -> None:
+    """A model call may take ten minutes, and all that while it would be fetched."""
+    lane, letters = opened(), [replace(waits(n), id=f"replay:{n}", replayed=True) for n in range(5)]
+    record = [entry_record(GROUP.retries, entry) for entry in letters]
+    log = [Message(GROUP.retries, 0, n, one.key, one.value, one.headers) for n, one in enumerate(record)]
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log[:4]}) == set()
+    assert await paused(lane, {TopicPartition(GROUP.retries, 0): log[4:]}) == EVERY
+    for message in lane.waiting.take(1, 1, 1 << 50, lambda _: True):
+        lane.waiting.settle(message.waiting_id)
+    assert await paused(lane) == set()
 
 
 async def test_a_lane_that_is_read_again_comes_past_what_waits() -> None:
     """What waits is not due before: to pause the lane then would be for ever."""
     entries = [waits(n) for n in range(5)]
-    assert await paused(opened(*entries, position=4)) == {TopicPartition("backlog", 0)}
-    assert await paused(opened(*entries, position=5)) == INPUTS
+    assert await paused(opened(*entries, position=4)) == EVERY - {TopicPartition("live", 0)}
+    assert await paused(opened(*entries, position=5)) == EVERY
 
 
 async def test_a_fetch_that_fails_is_tried_again_and_a_right_that_lacks_is_not() -> None:

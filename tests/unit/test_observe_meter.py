@@ -1,17 +1,20 @@
 """callbus.observe.meter and what Prometheus reads of it."""
 
+import ctypes
+import shutil
+import subprocess
 import sys
 import time
-import types
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from callbus.observe.device import DeviceMemory
+from callbus.observe.device import DeviceMemory, devices
 from callbus.observe.meter import GroupMeter
 
 
@@ -162,54 +165,47 @@ def test_threads_do_not_lose_counts(meter: GroupMeter) -> None:
     assert value(meter, "callbus_dead_letters_total", error="Reject") == 8_000
 
 
-class Cuda:
-    """torch.cuda of a machine with two devices, as far as it is asked; it does not open one when asked for numbers."""
+DRIVER = r"""
+#include <stddef.h>
+static int started, held, current;
+void start(void) { started = 1; }
+int left_over(void) { return held + current; }
+int cuDeviceGetCount(int *count) { if (!started) return 3; *count = 2; return 0; }
+int cuDeviceGet(int *device, int number) { *device = number + 10; return 0; }
+int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
+    *flags = 0; *active = device == 11; return 0;
+}
+int cuDevicePrimaryCtxRetain(void **context, int device) {
+    held++; *context = (void *)0x7fff12345678; return device != 11;
+}
+int cuDevicePrimaryCtxRelease_v2(int device) { held--; return device != 11; }
+int cuCtxPushCurrent_v2(void *context) { current++; return context != (void *)0x7fff12345678; }
+int cuCtxPopCurrent_v2(void **context) { current--; *context = (void *)0x7fff12345678; return 0; }
+int cuMemGetInfo_v2(size_t *free, size_t *all) {
+    if (current != 1) return 201;
+    *free = 3UL << 33; *all = 10UL << 33; return 0;
+}
+"""
 
-    def __init__(self, initialized: bool) -> None:
-        self._initialized = initialized
 
-    def is_available(self) -> bool:
-        return True
-
-    def is_initialized(self) -> bool:
-        return self._initialized
-
-    def device_count(self) -> int:
-        return 2
-
-    def memory_reserved(self, device: int) -> int:
-        return (0, 4096)[device]
-
-    def mem_get_info(self, device: int) -> tuple[int, int]:
-        assert device == 1, "asking for a device that is not in use opens it"
-        return 3_000, 10_000
-
-
-def device_memory() -> dict[str, float]:
+def test_nothing_is_loaded_or_opened_to_tell_of_a_device() -> None:
+    """A scrape must not cost a CUDA context, nor where there is no driver at all an error."""
+    before = set(sys.modules)
     registry = CollectorRegistry()
     registry.register(DeviceMemory())
-    samples = [sample for family in registry.collect() for sample in family.samples]
-    return {f"{sample.name} {sample.labels['device']}": sample.value for sample in samples}
+    assert [sample for family in registry.collect() for sample in family.samples] == []
+    assert "torch" not in set(sys.modules) - before
+    assert [*devices(None)] == []
 
 
-def test_the_memory_of_a_device_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Used and total, of the devices on which this process holds memory."""
-    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=Cuda(initialized=True)))
-    assert device_memory() == {
-        "callbus_device_memory_used_bytes cuda:1": 7_000,
-        "callbus_device_memory_total_bytes cuda:1": 10_000,
-    }
-
-
-@pytest.mark.parametrize(
-    "torch",
-    [None, types.SimpleNamespace(), types.SimpleNamespace(cuda=Cuda(initialized=False))],
-    ids=["not loaded", "being imported", "on the CPU"],
-)
-def test_nothing_is_loaded_or_opened_to_tell_of_a_device(torch: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scrape must not cost a CUDA context."""
-    monkeypatch.delitem(sys.modules, "torch", raising=False)
-    if torch is not None:
-        monkeypatch.setitem(sys.modules, "torch", torch)
-    assert device_memory() == {}
-    assert sys.modules.get("torch") is torch
+@pytest.mark.skipif(shutil.which("cc") is None, reason="a driver's interface needs a C compiler")
+def test_the_memory_of_a_device_in_use(tmp_path: Path) -> None:
+    """By the driver's own types, on a machine with two devices of which this process has a context on the second: free
+    and all bytes, beyond 4 GB too; what is taken hold of is let go. Nothing before somebody has started the driver."""
+    (tmp_path / "driver.c").write_text(DRIVER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "driver.so", "driver.c"], cwd=tmp_path, check=True)
+    driver = ctypes.CDLL(str(tmp_path / "driver.so"))
+    assert [*devices(driver)] == []
+    driver.start()
+    assert [*devices(driver)] == [("cuda:1", 3 << 33, 10 << 33)]
+    assert driver.left_over() == 0

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from callbus import topology
-from callbus.errors import Fenced
+from callbus.errors import Fenced, TooManyDeadLetters
 from callbus.worker import kip345
 from callbus.worker.kip345 import DescribeGroupsRequest
 from callbus.worker.kip447 import GroupMetadata
@@ -24,7 +24,7 @@ class Group:
     """What aiokafka's consumer knows of its membership, for as long as a test needs it."""
 
     def __init__(self) -> None:
-        self.members = ["a", "c"]  # by static name, as the group's coordinator knows them
+        self.members = {"a": "a-1", "c": "c-2"}  # by static name, as the group's coordinator knows them
         self._coordinator = SimpleNamespace(
             group_id="group",
             generation=3,
@@ -41,7 +41,7 @@ class Group:
 
     async def _describe(self, request: DescribeGroupsRequest) -> Any:
         assert isinstance(request, DescribeGroupsRequest)
-        members = [(f"{name}-id", name, "", "", b"", b"") for name in self.members]
+        members = [(member_id, name, "", "", b"", b"") for name, member_id in self.members.items()]
         return SimpleNamespace(groups=[(0, "group", "Stable", "consumer", "callbus-lanes", members, 0)])
 
     def assignment(self) -> set[Any]:
@@ -97,7 +97,7 @@ async def test_who_was_expelled_while_nobody_took_his_place_comes_again() -> Non
     group = Group()
     ownership = owned(group, GroupMetadata.of(group))
     group.expel()
-    group.members = ["a"]
+    del group.members["c"]
     await ownership.on_partitions_revoked([])
     assert not ownership.failure.done()
     assert not ownership.lanes
@@ -108,8 +108,28 @@ async def test_who_is_fenced_at_a_commit_asks_the_same() -> None:
     group = Group()
     ownership = owned(group, GroupMetadata.of(group))
     assert await ownership.is_replaced()
-    group.members = ["a"]
+    del group.members["c"]
     assert not await ownership.is_replaced()
+
+
+async def test_who_is_fenced_by_his_own_rebalance_is_nobody_else() -> None:
+    """The group lists him under his own name: as who he was, or as who he has joined as since."""
+    group = Group()
+    ownership = owned(group, GroupMetadata.of(group))
+    group.members["c"] = "c-1"
+    assert not await ownership.is_replaced()
+    group._coordinator.member_id = group.members["c"] = "c-3"
+    assert not await ownership.is_replaced()
+
+
+async def test_who_was_expelled_and_is_still_listed_comes_again() -> None:
+    """A heartbeat may tell of an expulsion that the coordinator, loaded anew, has not kept."""
+    group = Group()
+    ownership = owned(group, GroupMetadata.of(group))
+    group.members["c"] = "c-1"
+    group.expel()
+    await ownership.on_partitions_revoked([])
+    assert not ownership.failure.done()
 
 
 async def test_who_can_not_learn_whether_he_was_replaced_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,3 +243,23 @@ async def test_it_is_told_when_every_lane_was_kept() -> None:
         while not told:
             await asyncio.sleep(0)
     assert told == [(1, 0)]
+
+
+async def test_who_keeps_every_lane_asks_too_whether_the_group_was_stopped() -> None:
+    """Its lanes did not move: nothing else would make it ask before the next restart."""
+    group = Seeking()
+
+    async def nothing(_: Any = None) -> Any:
+        return True
+
+    async def stopped() -> None:
+        raise TooManyDeadLetters("12 within a minute")
+
+    ownership = Ownership(group, GROUP, nothing, nothing, asyncio.Event(), may_go_on=stopped)
+    ownership.member = GroupMetadata.of(group)
+    ownership.lanes[1] = Lane(1, {"topic": 11}, waiting=Waiting(5), retries=GROUP.retries)
+    await ownership.on_partitions_revoked(assigned(1))
+    group.join(generation=4)
+    await ownership.on_partitions_assigned(assigned(1))
+    with pytest.raises(TooManyDeadLetters):
+        await asyncio.wait_for(ownership.failure, 5)

@@ -7,10 +7,11 @@ import pytest
 from aiokafka.errors import KafkaError, RequestTimedOutError
 
 from callbus import process
-from callbus.errors import BrokerError, CallbusError, Fenced
+from callbus.errors import BrokerError, CallbusError, Fenced, TooManyDeadLetters
 from callbus.kafka import Connection
 from callbus.observe.meter import GroupMeter
-from callbus.topology import load
+from callbus.topology import Group, load
+from callbus.worker import breaker
 from callbus.worker.kip447 import GroupFenced, TransactionalIdFenced
 from tests.builders import TOPOLOGY_FILE
 from tests.until import until
@@ -43,6 +44,27 @@ async def test_the_exit_code_says_what_ended_it(
     with pytest.raises(raised) as caught:
         await process._load_and_run(TOPOLOGY, [group], meters, Connection(), "0", None, 1)
     assert caught.value.exit_code == raised.exit_code
+
+
+async def test_a_group_that_stopped_itself_loads_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A supervisor starts it again and again, and a model takes minutes and gigabytes."""
+    loaded: list[str] = []
+
+    async def stopped(*_: Any) -> None:
+        raise TooManyDeadLetters("12 within a minute")
+
+    async def load_it(_: Any, group: Group, *__: Any) -> None:
+        loaded.append(group.name)
+
+    async def is_ready(*_: Any) -> None: ...
+
+    monkeypatch.setattr(breaker, "check_group", stopped)
+    monkeypatch.setattr(process, "kafka_is_ready", is_ready)
+    monkeypatch.setattr(process, "_load", load_it)
+    group, meters = TOPOLOGY.group("documents"), {"documents": GroupMeter("documents")}
+    with pytest.raises(TooManyDeadLetters):
+        await process._load_and_run(TOPOLOGY, [group], meters, Connection(), "0", None, 1)
+    assert loaded == []
 
 
 class Rebalancing:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import structlog
 
 from callbus.codec import Codec, codec_of
 from callbus.consumer import CallResult, CallSlice
@@ -59,12 +60,16 @@ def test_of_a_call_what_was_too_much_is_put_aside(codec: Codec) -> None:
         )
         return said(codec, stage.work(lane.take(topic, 10), {0: lane}))
 
-    found = work(0, chunk("a", 1), chunk("b", 99))
+    with structlog.testing.capture_logs() as lines:
+        found = work(0, chunk("a", 1), chunk("b", 99))
     assert [each.call_id for each in found["transcripts"]] == ["a"]
     [letter] = found["transcription-dead-letters"]
     assert (letter.call_id, letter.offset, letter.error) == ("b", 1, "Reject")
     assert f"and {LARGEST_BYTES} fit in Kafka" in letter.message
     assert [(each.call_id, each.type) for each in found["call-events"]] == [("b", "failed")]
+    assert [(line["call_id"], line["event_id"]) for line in lines if line["event"] == "failed"] == [
+        ("b", found["call-events"][0].event_id)
+    ]
     found = work(2, chunk("b", 2), chunk("a", 3))
     assert {each.call_id: each.utterances for each in found["transcription-progress"]} == {"a": 2, "b": 1}
     assert lane.committable()[topic] == 4

@@ -131,3 +131,28 @@ async def test_it_may_look_while_the_model_works(monkeypatch: pytest.MonkeyPatch
         over.set()
         thread.join()
         sys.setswitchinterval(interval_s)
+
+
+async def test_the_lag_stays_while_a_lane_is_opened_and_goes_with_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alert must not fall silent while a state is restored; two processes must not tell of one lane."""
+    monkeypatch.setattr(watch, "_EVERY_S", 0.0)
+    group = Group(name=f"watch{uuid.uuid4().hex}", inputs=("topic",))
+    lane, consumer = Lane(0, {"topic": 0}), Fetched(end=9, position=7)
+    owned: Any = SimpleNamespace(lanes={0: lane}, member=object(), settled=threading.Event())
+    looking = Watch(group, consumer, owned, GroupMeter(group.name), Connection(), lambda: ()).turns()
+
+    def lag_events() -> float | None:
+        labels = {"group": group.name, "topic": "topic", "lane": "0"}
+        return REGISTRY.get_sample_value("callbus_lag_events", labels)
+
+    await anext(looking)
+    assert lag_events() == 2
+    owned.lanes, owned.member = {}, None  # between two assignments
+    await anext(looking)
+    assert lag_events() == 2
+    owned.member = object()  # it is ours again, and being opened
+    await anext(looking)
+    assert lag_events() == 2
+    monkeypatch.setattr(consumer, "assignment", set)
+    await anext(looking)
+    assert lag_events() is None
