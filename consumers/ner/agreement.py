@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from consumers.ner.cues import NAME_AGAIN
 from consumers.ner.gazetteer import Gazetteer, Phrase
+from consumers.ner.scores import NAME_AGAIN
 from consumers.ner.words import Span, Word, could_be_name
 from schemas.records import Placeholder
 

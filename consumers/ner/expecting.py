@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from consumers.ner import ages
-from consumers.ner.cues import NAME, NAME_CALLED, PLACE, PLACE_BY_CUE
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading
+from consumers.ner.scores import NAME, NAME_CALLED, PLACE, PLACE_BY_CUE
 from consumers.ner.words import Span, Word, could_be_name
 
 ID_WORD = (  # what a number belongs to that is no telephone

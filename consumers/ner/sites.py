@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Sequence, Set
 
 from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.scores import INSTITUTION, LANDMARK
 from consumers.ner.words import Span, Word, could_be_name
-
-INSTITUTION, LANDMARK = 0.93, 0.92  # beside the scores of cues.py
 
 _NEAR = re.compile(
     r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|in front of|(?:not far|far) from|close to"

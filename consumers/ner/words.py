@@ -104,3 +104,13 @@ def could_be_name(word: Word, gazetteer: Gazetteer) -> bool:
     return (
         word.fold in gazetteer.names or word.fold in gazetteer.ordinary_names or word.capital or not word.known
     ) and len(word.text) > 1
+
+
+def phrase_ends(words: Sequence[Word], at: int) -> bool:
+    """Whether nothing that says something goes on at `at`: the text ends, a pause stands before, or a small word."""
+    return at >= len(words) or not words[at].joined or words[at].function
+
+
+def starts_after(cue: re.Pattern[str], text: str) -> set[int]:
+    """Where the word after each cue begins."""
+    return {match.end() for match in cue.finditer(text)}
