@@ -36,7 +36,15 @@ _STREET = re.compile(
     r"(?: \w+)? (?:street|avenue)\b",
     re.IGNORECASE,
 )
+_GOES_TO = re.compile(
+    r"\b(?:go(?:es|ing)?|went|gone|com(?:es?|ing)|came|travel\w*|mov(?:e[ds]?|ing)|tak(?:e[ns]?|ing)|took|sen[dt]\w*|brought"
+    r"|bring\w*|walk\w*|r[au]n|running|return\w*|back|dr[io]v\w*|way|road|bus|matatu|taxi|train|ferry|transfer\w*|posted|fled"
+    r"|flee\w*|escaped?|deliver\w*)"
+    r"(?: (?:me|him|her|them|us|all|the \w+|with \w+ \w+|back|away|over|down|up)){0,2} to\s+",
+    re.IGNORECASE,
+)
 PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
+_BEYOND = frozenset({"past", "beyond", "via", "outside", "around", "towards", "toward"})
 _PREPOSITIONS = PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
 _WIDE = frozenset({"region", "county", "district", "province", "municipality"})
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
@@ -44,7 +52,7 @@ _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
     called = starts_after(CALLED_PLACE, text)
-    lived = starts_after(LIVES, text)
+    lived, gone = starts_after(LIVES, text), starts_after(_GOES_TO, text)
     for at, word in enumerate(words):
         if not could_be_name(word, gazetteer) and word.fold not in gazetteer.ordinary_places:
             continue
@@ -61,6 +69,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             (PLACE_BY_CUE, ordinary and before in PREPOSITIONS_OF_PLACE and phrase_ends(words, at + 1)),
             (PLACE_BY_CUE, ordinary and capital and before in _PREPOSITIONS),
             (PLACE_BY_PREPOSITION, foreign and before in (_PREPOSITIONS if capital else PREPOSITIONS_OF_PLACE)),
+            (PLACE_BY_PREPOSITION, foreign and (before in _BEYOND or word.start in gone)),
         )
         score = next((score for score, holds in rules if holds), 0.0)
         if score:

@@ -7,7 +7,7 @@ come together; each kind has a file of its own. Pure functions over `Word`s.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from consumers.ner import areas, bearings, misheard, naming, people, sites
+from consumers.ner import areas, bearings, helplines, misheard, naming, people, sites, ways
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import PLACE
 from consumers.ner.words import Span, Word, starts_after
@@ -22,7 +22,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
         *listed,
         *people.find(text, words, gazetteer, listed),
         *areas.find(text, words, gazetteer),
+        *helplines.find(text, words, gazetteer, listed),
         *bearings.find(text, words, gazetteer),
+        *ways.find(text, words, gazetteer),
         *naming.find(text, words, gazetteer),
         *misheard.find(words, gazetteer, _expected(text, words, gazetteer)),
         *sites.find(text, words, gazetteer, {span.start for span in listed}),
@@ -49,8 +51,13 @@ def _expected(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> mishear
         starts_after(people.GREETING, text) | starts_after(people.IS, text),
     )
     for before, word in pairwise(words):
-        if word.joined and before.fold in _HEARD_AFTER:
+        if word.joined and before.fold in _HEARD_AFTER and not (before.fold == "to" and _does(word)):
             places.add(word.start)
         if word.joined and before.fold in gazetteer.titles and before.end + 1 == word.start:
             names.add(word.start)
     return misheard.Expected(places, names, maybe)
+
+
+def _does(word: Word) -> bool:
+    """Whether "to" stands before what somebody does: "going to kill him"."""
+    return word.part == "VERB" and word.known

@@ -19,7 +19,8 @@ NAME_IS = re.compile(
 )
 GREETING = re.compile(
     r"\b(?:hello|hallo|hi|hey|dear|goodbye|good bye|bye|good (?:morning|afternoon|evening|night|day)"
-    r"|thanks|thank you|for (?:calling|holding|waiting)|(?:sp(?:eak(?:ing)?|oke)|talk(?:ing|ed)?) (?:to|with)"
+    r"|thanks|thank you|(?:through|connected) to"
+    r"|for (?:calling|holding|waiting)|(?:sp(?:eak(?:ing)?|oke)|talk(?:ing|ed)?) (?:to|with)"
     r"|tell|told|asked|greet|met|married|visited)[\s,]+",
     re.IGNORECASE,
 )
@@ -39,17 +40,24 @@ _HOUSEHOLDS = frozenset({"family", "clan", "homestead"})
 _MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
 _INTRODUCED = frozenset({"from", "calling", "speaking"})
 _SHORTENED = frozenset({"im", "ive", "hes", "shes", "its", "thats", "theyre", "youre", "weve"})
+# "Miss T", "Uncle B": who will not say more. "Mr A. Banda" has a name of its own after it.
+_INITIAL = re.compile(
+    r"\b(?i:miss|mr|mrs|ms|mister|madam|teacher|uncle|aunt(?:ie|y)?|sir|dr|mama|pastor)\.? ([A-Z])(?!\w|['\u2019.]\w)"
+)
 _LONGEST_NAME = 4
 
 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequence[Span]) -> Iterator[Span]:
+    for match in _INITIAL.finditer(text):
+        yield Span(*match.span(1), "NAME", NAME_CALLED)
     places = {span.start for span in listed}
     called, greeted, said = (starts_after(cue, text) for cue in (NAME_IS, GREETING, IS))
     at = last = 0
     while at < len(words):
         word = words[at]
         listing = 0 < last == at - 1 and words[at - 1].fold in ("and", "or")
-        cue = _Cue(word.start in called, word.start in greeted or listing, word.start in said)
+        shouted = text[word.end : word.end + 1] == "!" and word.opens and word.part in ("NOUN", "PROPN")  # "Happiness!"
+        cue = _Cue(word.start in called, word.start in greeted or listing or shouted, word.start in said)
         score = _name_score(words, at, cue, gazetteer)
         if score < NAME_CALLED and word.start in places:
             score = 0.0

@@ -14,6 +14,9 @@ COUNT = (
 )
 
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_DRAWN_OUT = re.compile(
+    r"(.)\1\1|^(?:h[aei]+){2,}h?$|^(?:[aeiou]+h+-?)+$"
+)  # "nooo", "hahaha", "ahh-ah": a sound, no word
 _OPENS = re.compile(r"(?:^|[.?!:]\W*|\n\W*)$")
 
 
@@ -93,7 +96,8 @@ def covered(words: Sequence[Word], start: int, end: int) -> list[Word]:
 def could_be_name(word: Word, gazetteer: Gazetteer) -> bool:
     """Whether a word that stands where a name stands can be one."""
     if (
-        not {word.fold, word.fold.removesuffix("s")}.isdisjoint(gazetteer.never_names)
+        _DRAWN_OUT.search(word.fold)
+        or not {word.fold, word.fold.removesuffix("s")}.isdisjoint(gazetteer.never_names)
         or word.fold in gazetteer.peoples
         or word.fold in gazetteer.titles
         or any(char.isdecimal() for char in word.text)
