@@ -16,7 +16,7 @@ _CALLED = re.compile(
     r"|(?:gender|youth|family|women|girls|parents|teens?)(?: and (?:child(?:ren)?|youth|family|women))*"
     r" (?:help ?|hot ?)line"
     r"|child ?line|child ?safe|ligne (?:verte|(?-i:[A-Z])[^\W\d_]+)|linha (?:(?:d[aeo]|fala) )?(?-i:[A-Z])[^\W\d_]+"
-    r"|simu ya (?:m|wa)toto)\b",
+    r"|simu ya (?:m|wa)toto)\b(?! ?(?:@|dot\b)|\.\w)",  # no part of an address
     re.IGNORECASE,
 )
 _OF = frozenset({"national", "state", "county", "regional", "toll-free", "free"})

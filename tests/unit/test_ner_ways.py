@@ -124,6 +124,12 @@ def test_names_and_places_are_told_from_sounds_and_things(ner: Ner, text: str, e
     assert [find for find in found(event) if find[0] in ("NAME", "LOCATION")] == expected
 
 
+def test_an_address_at_a_helpline_is_hidden_whole(ner: Ner) -> None:
+    """Its name in an address is a part of that."""
+    (event,) = together(ner, "write to help at childline dot org")
+    assert event.redacted_text == "write to [EMAIL_1]"
+
+
 def test_go_ahead_answers_no_name(ner: Ner) -> None:
     """What encourages is not taken for the name that was asked for."""
     _, event = one_by_one(ner, "May I know your name?", "Go ahead.")
