@@ -20,17 +20,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from callbus.consumer import CallResult, CallSlice, Settings
-from callbus.errors import Reject, TopologyError
+from callbus.errors import Reject
 from callbus.ids import event_id
 from consumers.checkpoints import apart, signed
 from consumers.ner import caution
 from consumers.ner.agreement import Agreed
 from consumers.ner.expecting import answers, default_number, expected_after
 from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.labels import read_labels
 from consumers.ner.reading import Reading, read
 from consumers.ner.register import Register
 from consumers.ner.spans import resolve
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from consumers.ner.analysis import Analysis
     from consumers.ner.tokens import TokenFinder
 
-_FOUND = ("NAME", "LOCATION", "LANDMARK", "ORGANIZATION", "AGE", "DATE", "PHONE_NUMBER", "ID_NUMBER", "EMAIL")
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
 _LONGEST_TEXT = 20_000  # characters; far beyond any utterance, and what the models can take in memory and time
 _COUNTRIES = "KE UG TZ RW BI ET ER DJ SO SS SD MZ MW ZM ZW LS SZ BW NA ZA CD"
@@ -57,22 +56,10 @@ class Options(BaseModel):
     phone_regions: tuple[str, ...] = tuple(_COUNTRIES.split())  # ISO 3166-1: whose phone numbers to know
 
 
-class _Label(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    pii: bool
-
-
-class _Labels(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    labels: dict[str, _Label]
-
-
 def load(settings: Settings) -> "Ner":
     """Load the models and word lists (2 s, and 3 s more if nothing in the process has imported torch yet)."""
     options = Options.model_validate(settings.options)
-    labels = _labels(settings.root / options.entities)
+    labels = read_labels(settings.root / options.entities)
     settings, judging = apart(settings)
     gazetteer = Gazetteer.read(settings.root / options.gazetteer)
 
@@ -251,16 +238,3 @@ def _too_long(event: Translation) -> Reject:
         f"utterance {event.utterance_id}: {len(event.text)} characters of text, more than {_LONGEST_TEXT}; "
         "its producer should send one message, not a document"
     )
-
-
-def _labels(path: Path) -> dict[str, bool]:
-    """The labels of domain/entities.yaml, which must have every label found here, and whether each is personal data."""
-    try:
-        labels = _Labels.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).labels
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise TopologyError(
-            f"{path}:1: no list of entity labels; it needs `labels: {{NAME: {{pii: true}}, …}}`"
-        ) from error
-    if missing := [label for label in _FOUND if label not in labels]:
-        raise TopologyError(f"{path}:1: label {missing[0]} is missing; say under `labels:` whether it is personal data")
-    return {label: entry.pii for label, entry in labels.items()}

@@ -31,6 +31,8 @@ _NO_AMOUNT = (
     r"|met(?:re|er)s?|miles?|steps|houses?|rooms?|bedrooms?|class(?:es)?|o'?clock|am|pm|more|left|point|meals?|plates?|buckets?|bags?"
     r"|pieces?|phones?|numbers?|books?|teachers?|pupils?|students?|learners?|famil(?:y|ies)|cars?|teeth|words|ways|things"
     r"|ago|later|earlier|pregnant|along|since|together|back|away|without|before|gone|straight|behind|late|long|to go"
+    r"|trucks?|lorr(?:y|ies)|vehicles|taxis|buses|boxes|cartons|eggs|chickens|hens|cattle|sheep|camels|donkeys|pigs|trees"
+    r"|acres|pages|questions|marks|points|kilos?|tons?|litres|sacks|coins|notes|messages|calls|votes|goals|players|members"
     r"|now since|in (?:the (?:morning|evening|afternoon|night|family|house|room)|our|a row|total|all|prison|jail)"
     r"|at home|altogether|that|who|which)\b)"
 )
@@ -40,8 +42,15 @@ _AGE = rf"{_NOT_ONE}(?P<age>\b{_COUNT}(?:[ -]{_PERIOD})?(?:[ -](?:old|of age))?)
 # What can be a number of years but says nothing of somebody: "the time is seven".
 _NOBODY = (
     r"(?:it|that|this|name|names|there|here|which|what|where|when|how|let|number|numbers|code|time|total|digit|last|first|second"
-    r"|end|answer|score|price|cost|fee|fare|page|line|gate|door|house|amount|bill|today|date|percent|size|marks?|points?)"
+    r"|end|answer|score|price|cost|fee|fare|page|line|gate|door|house|amount|bill|today|date|percent|size|marks?|points?|weight|height|temperature|sugar"
+    r"|pressure|salary|pay|wage|rent|percentage|balance|goats|cows|cattle|sheep|camels|hens|chickens|eggs|trucks|cars|houses"
+    r"|rooms|trees|bags|sacks|books|seats|beds|plates|desks)"
 )
+_YOUNG = (
+    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen"
+    r"|nineteen|1?\d)"
+)
+_NO_YEARS = r"(?:of|in|at|hundred|thousand|people|children|shillings|met(?:re|er)s|weeks?|days?|months? pregnant|class)"
 _RULES: Sequence[tuple[float, str]] = (
     (SURE, rf"(?P<age>\b{_COUNT}[ -](?:years?|yrs?|months?|weeks?|days?)[ -](?:olds?|of age))\b"),
     (SURE, rf"(?P<age>\b{COUNT})(?=,? (?:and|or|to) {COUNT}[ -]{_PERIOD}[ -](?:olds?|of age)\b)"),
@@ -54,7 +63,7 @@ _RULES: Sequence[tuple[float, str]] = (
     # Of several people small numbers say how many they are.
     (
         LIKELY,
-        rf"\b(?!there|these|those|here|numbers)\w+(?: (?:are|were)|['\u2019]re) {_NEARLY}"
+        rf"\b(?!there|these|those|here|numbers|{_NOBODY}\b)\w+(?: (?:are|were)|['\u2019]re) {_NEARLY}"
         rf"(?!(?:one|two|three|four|five|[1-5])\b(?!(?: and (?:a )?half)?[ -]{_PERIOD})){_AGE}",
     ),
     (LIKELY, rf"\b(?:he|she|who|child|girl|boy) (?:must|may|might|could|can) be {_NEARLY}{_AGE}"),
@@ -92,7 +101,34 @@ _RULES: Sequence[tuple[float, str]] = (
         r"\b(?:from|at|before|until|till|under|below|(?:older|younger) than|by) (?:the age of )?"
         rf"(?P<age>\b{COUNT} (?:years?|months?)){_NO_AMOUNT}",
     ),
-    (LIKELY, r"\b(?:under|below|at) the age of " + _AGE),
+    (LIKELY, r"\b(?:under|below|above|over|at|from|by) the age of " + _AGE),
+    # What the law says of those who are younger or older.
+    (
+        LIKELY,
+        r"\b(?:nobody|no ?one|(?:any|some|every)(?:body|one)|child(?:ren)?|girls?|boys?|kids|those|persons?|people"
+        r"|minors|learners|pupils|students|all|for|who (?:is|are)) (?:under|below|above|over|(?:young|old)er than) "
+        + _AGE,
+    ),
+    (
+        LIKELY,
+        rf"\b(?:under|above|below) {_AGE}(?=[.,;?!]|$| (?:and|or|is|are|must|can(?:not)?|may|only|they|should)\b)",
+    ),
+    (
+        LIKELY,
+        r"\bwhen (?:i|s?he|they|my \w+) (?:was|were|am|is|are|turn(?:s|ed)?)"
+        rf" {_NEARLY}(?P<age>{_YOUNG})\b(?! {_NO_YEARS}\b)",
+    ),
+    (
+        LIKELY,
+        rf"\b(?:form|class|grade|standard|std|senior|primary|year|jss|jhs|shs|level) (?:{COUNT}|[a-z]), {_NEARLY}"
+        rf"{_AGE}(?=[.,;?!]|$| (?:and|or)\b)",
+    ),
+    (LIKELY, rf"(?:^|[.?!,] ){_AGE}(?=,? (?:next|this) (?:month|week|year|term)\b)"),
+    (
+        LIKELY,
+        rf"\b(?:{_PERSON}|children|they|she|he|aged|ages|old|looks?)\b[^.?!]{{0,25}}\bbetween (?P<age>{COUNT})"
+        rf"(?= and {COUNT}\b{_NO_AMOUNT})",
+    ),
     (LIKELY, rf"\b(?:i am|i['\u2019]m|this is) [^.?!]{{3,60}}, (?P<age>{COUNT})(?=[,.])"),
     (
         LIKELY,
@@ -121,6 +157,14 @@ _GRADE = re.compile(
     r"\b(?:p|s|class|grade|form|standard|std|primary|secondary|year|level|page|number) $", re.IGNORECASE
 )
 _ANSWER = re.compile(_AGE, re.IGNORECASE)
+_ABOUT_AGE = re.compile(
+    r"\b(?:the|legal|right|minimum|which|what|whose|his|her|my|your) age\b|\bunder ?age\b", re.IGNORECASE
+)
+_AGE_OF_YOUTH = re.compile(
+    rf"(?P<age>\b(?:twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|1[2-9])\b)"
+    rf"(?! {_NO_YEARS}\b)(?![.:/,]\d)",
+    re.IGNORECASE,
+)
 _ANSWER_WORDS = 12  # beyond them the talk has moved on
 _ALONE_WORDS = 3  # "one" is an age only in an answer as short as this
 
@@ -134,6 +178,12 @@ def find(text: str, names: Sequence[Span]) -> list[Span]:
     ]  # fmt: skip
     beside = (_BESIDE_NAME.match(text, name.end) for name in names)
     found.extend(Span(*match.span("age"), "AGE", LIKELY) for match in beside if match)
+    if _ABOUT_AGE.search(text):  # "what is the age, because one says sixteen, another eighteen"
+        found += (
+            Span(*match.span("age"), "AGE", LIKELY)
+            for match in _AGE_OF_YOUTH.finditer(text)
+            if not _GRADE.search(text, 0, match.start("age"))
+        )
     return [*found, *_continued(text, found)]
 
 

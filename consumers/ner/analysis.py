@@ -156,11 +156,20 @@ class Analysis:
             inside.pop(0)
         while inside and not could_be_name(inside[-1], self._gazetteer):
             inside.pop()
+        if len(inside) == 1 and self._is_a_thing(inside[0], words):
+            return None  # "the old one is a Butterfly"
         if label == "NAME" and all(
             word.opens and word.known and not self._gazetteer.is_name(word.fold) for word in inside
         ):
             return None  # "Calm, actually."
         return Span(inside[0].start, inside[-1].end, label, result.score) if inside else None
+
+    def _is_a_thing(self, word: Word, words: Sequence[Word]) -> bool:
+        """Whether an English word that no list has as a name or a place stands after an article."""
+        at = words.index(word)
+        after_article = at > 0 and word.joined and words[at - 1].fold in ("a", "an", "the")
+        listed = self._gazetteer.is_name(word.fold) or (word.fold,) in self._gazetteer.places
+        return word.known and after_article and not listed
 
     def _grammar(self, doc: Any) -> Grammar:
         at = [token for token in doc for _ in range(len(token.text_with_ws))]

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.scores import BEARING, PLACE
 from consumers.ner.words import Span, Word
-
-BEARING, PLACE = 0.91, 0.9  # just below LANDMARK of sites.py; PLACE of cues.py
 
 _BY = re.compile(
     r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|facing|not far from"

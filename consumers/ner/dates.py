@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from consumers.ner.words import Span
 
-SURE, LIKELY = 0.9, 0.85
+CALLED, SURE, LIKELY = 0.92, 0.9, 0.85
 
 _CLEAR_MONTH = "january|february|april|june|july|august|september|october|november|december"
 _MONTH = rf"(?:{_CLEAR_MONTH}|march|may)"
@@ -30,8 +30,10 @@ _YEAR = (
 )
 _NEARBY = r"(?:last|next|this|coming|previous|following)"
 _FEAST = (
-    r"(?:christmas|easter|ramadan|eid|idd|good friday|boxing day|new year'?s? (?:day|eve)|(?:madaraka|mashujaa|jamhuri"
-    r"|heroes'?|independence|women'?s|labour) day|timkat|meskel|genna|enkutatash)"
+    r"(?:christmas|easter|ramad?[dh]h?an|shaaban|eid(?: (?:el|al|ul)[ -]\w+)?|idd|sallah|tabaski|maulid|mawlid|ashura"
+    r"|diwali|pentecost|palm sunday|ash wednesday|saba saba|nane nane|good friday|boxing day|new year'?s? (?:day|eve)"
+    r"|(?:madaraka|mashujaa|jamhuri|heroes'?|independence|women'?s|labour) day|timkat|meskel|genna|enkutatash|fasika"
+    r"|irreechaa?)"
 )
 _NO_AMOUNT = r"(?! (?:shillings?|bob|kwacha|rand|birr|meticais|francs|people|children|minutes|hours|times|percent)\b)"
 # After a bare "the fifteenth" no noun: it would be the fifteenth of something.
@@ -67,7 +69,8 @@ _RULES: tuple[tuple[float, str], ...] = (
         r" (?P<date>march|may)\b(?! (?:be|i|have|not|god|you|we|he|she|they|the|come|go|also)\b)",
     ),
     (LIKELY, rf"\b(?:in|since|year|from|until|till|of|before|after|by|during|around) (?P<date>{_YEAR})\b{_NO_AMOUNT}"),
-    (LIKELY, rf"(?P<date>\b{_FEAST})\b"),
+    (LIKELY, rf"(?P<date>\b(?:(?:the )?{_ORDINAL} of )?{_FEAST})\b"),
+    (CALLED, r"(?P<date>\b(?-i:[A-Z]\w+(?: of)?(?: the)? ){1,3}(?-i:Day))\b(?! [A-Z])"),
     (LIKELY, rf"\b(?:on|by|until|till|before|after|since|from|till) (?P<date>the {_ORDINAL}){_STANDS}"),
     (LIKELY, rf"(?P<date>\bthe (?:{_LARGE}|[12]\dth|3[01](?:st|th)|2[123](?:st|nd|rd))){_STANDS}"),
 )  # fmt: skip

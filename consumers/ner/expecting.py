@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from consumers.ner import ages
-from consumers.ner.cues import NAME, NAME_CALLED, PLACE, PLACE_BY_CUE
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading
+from consumers.ner.scores import NAME, NAME_CALLED, PLACE, PLACE_BY_CUE
 from consumers.ner.words import Span, Word, could_be_name
 
 ID_WORD = (  # what a number belongs to that is no telephone
@@ -50,6 +50,9 @@ _ASKS = {
         re.IGNORECASE,
     ),
 }
+_AMOUNT_ASKED = re.compile(
+    r"\bhow (?:many|much|long|often|far)\b|\bwhat time\b|\bwhich (?:class|grade|form)\b", re.IGNORECASE
+)
 _PHONE_WORD = re.compile(r"\b(?:phone|telephone|mobile|cell|call you|reach you|whatsapp)\b", re.IGNORECASE)
 _ID = re.compile(rf"\b{ID_WORD}\b", re.IGNORECASE)
 # What a number is read from that is no telephone's: "there is a paper from the ward with a number".
@@ -74,6 +77,8 @@ def expected_after(text: str, reading: Reading, before: Sequence[str]) -> tuple[
         asked.remove("PHONE_NUMBER")  # "what is the ID number?"
     if said and max(said) < _WHOLE_NUMBER and _NUMBERS.isdisjoint(asked):
         asked.append("ID_NUMBER" if "ID_NUMBER" in before else "PHONE_NUMBER")
+    if "AGE" in before and not asked and not _AMOUNT_ASKED.search(text) and ages.answered(text):
+        return ("AGE",)  # it is repeated, or another is told
     if not asked and not said:
         pending = [label for label in before if label in _NUMBERS]
         length = len(text.split())
@@ -94,12 +99,17 @@ def answers(reading: Reading, words: Sequence[Word], expecting: Sequence[str], g
         fits = could_be_name(word, gazetteer)
         if "NAME" in expecting and (
             (fits and (not word.opens or not word.known or word.fold in gazetteer.ordinary_names))
-            or (alone and not word.function and word.fold not in gazetteer.never_names and word.text.isalpha())
+            or (alone and _may_be_all(word, gazetteer))
         ):
             yield Span(word.start, word.end, "NAME", NAME_CALLED if alone else NAME)
         elif "LOCATION" in expecting and fits and not word.known:
             sure = word.start == words[0].start or words[0].fold in ("in", "at", "from")  # no "with Amina"
             yield Span(word.start, word.end, "LOCATION", PLACE if sure else PLACE_BY_CUE)
+
+
+def _may_be_all(word: Word, gazetteer: Gazetteer) -> bool:
+    """Whether a word that is nearly all of an answer can be the name that was asked for: not "ahead" of "Go ahead"."""
+    return not word.function and word.part != "ADV" and word.fold not in gazetteer.never_names and word.text.isalpha()
 
 
 def default_number(reading: Reading, expecting: Sequence[str]) -> str:

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from consumers.ner.gazetteer import Gazetteer
-from consumers.ner.words import Span, Word, could_be_name
-
-CALLED = 0.95  # as NAME_CALLED of cues.py
+from consumers.ner.scores import NAME_CALLED
+from consumers.ner.words import Span, Word, could_be_name, phrase_ends
 
 _NAMED = re.compile(
     r"\b(?:(?:my|his|her|their|your|whose)(?: (?:real|full|first|other|second|last|own|nick|christian|home|english))?"
@@ -74,7 +73,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             start, last = before.start, at  # "our neighbour mama shanty"
         elif before is not None and before.fold in ("is", "was") and _is_kin(words, at - 2, gazetteer):
             noun = word.fold in gazetteer.ordinary_names and word.part in ("NOUN", "PROPN")
-            named_so = (noun or (word.capital and not word.function)) and _ends(words, at + 1)
+            named_so = (noun or (word.capital and not word.function)) and phrase_ends(words, at + 1)
             last = at if named_so else None  # "my sister is memory"
             if (
                 last is None
@@ -87,7 +86,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
         elif before is not None and before.fold in _RELATIVES:
             last = _after_relative(words, at, gazetteer)
         if last is not None:
-            yield Span(start, words[last].end, "NAME", CALLED)
+            yield Span(start, words[last].end, "NAME", NAME_CALLED)
 
 
 def _is_called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
@@ -114,10 +113,10 @@ def _called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
         return None
     if word.function or word.fold in gazetteer.titles:
         # "you saint i am": a small word before a noun after which a new sentence begins
-        if not _content(words, at + 1) or (word.function and not _ends(words, at + 2)):
+        if not _content(words, at + 1) or (word.function and not phrase_ends(words, at + 2)):
             return None
         return _on(words, at + 1, gazetteer)
-    if word.part in ("ADJ", "ADV", "VERB") and word.known and not word.capital and _ends(words, at + 1):
+    if word.part in ("ADJ", "ADV", "VERB") and word.known and not word.capital and phrase_ends(words, at + 1):
         return None  # "her name is beautiful"
     return _on(words, at, gazetteer)
 
@@ -172,7 +171,3 @@ def _on(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int:
 
 def _content(words: Sequence[Word], at: int) -> bool:
     return at < len(words) and words[at].joined and not words[at].function and words[at].text.isalpha()
-
-
-def _ends(words: Sequence[Word], at: int) -> bool:
-    return at >= len(words) or not words[at].joined or words[at].function

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence, Set
 
 from consumers.ner.gazetteer import Gazetteer
-from consumers.ner.words import Span, Word, could_be_name
-
-INSTITUTION, LANDMARK = 0.93, 0.92  # beside the scores of cues.py
+from consumers.ner.scores import INSTITUTION, LANDMARK
+from consumers.ner.signs import SIGN
+from consumers.ner.words import COUNT, Span, Word, could_be_name
 
 _NEAR = re.compile(
     r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|in front of|(?:not far|far) from|close to"
@@ -19,12 +19,14 @@ _NEAR = re.compile(
     re.IGNORECASE,
 )
 _AT = re.compile(
-    r"\b(?:at|from|to|into|towards|reach(?:ed)?|under|over|on|pass(?:ed|es)?|cross(?:ed)?) (?=the\b)", re.IGNORECASE
+    r"\b(?:at|in|inside|until|till|from|to|into|towards|reach(?:ed)?|under|over|on|pass(?:ed|es)?|cross(?:ed)?)"
+    r" (?=the\b)",
+    re.IGNORECASE,
 )
-_SIGN = re.compile(
-    r" with (?:the|a) (?:[\w'-]+ ){1,3}(?:sign|signboard|gate|roof|door|paint|wall|mast|poster|flag)\b", re.IGNORECASE
+_ROAD = re.compile(
+    rf"\b(?:the|on|off|along|past|up|via|near|by) ([ABCDMNRT]\d{{1,3}})\b"
+    rf"|\bthe ((?:[ABMNRT]|[bmnrt]) (?:\d{{1,3}}|{COUNT}))\b"
 )
-_ROAD = re.compile(r"\bthe ([ABCMNRT]\d{1,3})\b")
 _SAINT = re.compile(r"\b(?:[Ss]t\.?|Saint) [A-Za-z]+(?:['\u2019]?s)?\b")
 # fmt: off
 _QUALIFIERS = frozenset((
@@ -32,14 +34,15 @@ _QUALIFIERS = frozenset((
     "police", "bus", "railway", "train", "district", "general", "referral", "level", "trading", "catholic", "health",
     "market", "shopping", "fish", "petrol", "filling", "gas", "fire", "old", "new", "regional", "rural", "national",
     "teaching", "mission", "provincial", "county", "sub", "central", "community", "special", "university", "children's",
-    "maize", "water", "matatu", "taxi", "ferry", "government", "private", "preparatory", "academy", "women's",
+    "maize", "water", "matatu", "taxi", "ferry", "government", "private", "preparatory", "academy", "women's", "city",
+    "town", "open", "state", "post", "weighing", "buying", "coffee", "tea", "milk",
 ))
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
 _NO_POLICE = frozenset({"officer", "officers", "man", "woman", "men", "commander", "boss", "car", "case", "came"})
 _GENERIC = frozenset({
     "primary", "secondary", "high", "boys", "girls", "mixed", "day", "boarding", "nursery", "junior", "senior", "same",
     "other", "next", "nearest", "local", "new", "whole", "big", "small", "main", "first", "second", "my", "our",
-    "sunday", "right", "best", "only", "old", "last",
+    "sunday", "right", "best", "only", "old", "last", "dining", "assembly", "exam",
 })
 # fmt: on
 # Too many of them to be told by an ordinary word: "at the village church", "at the tea farm".
@@ -49,7 +52,6 @@ _MANY = frozenset(
         "church",
         "mosque",
         "farm",
-        "hall",
         "house",
         "home",
         "office",
@@ -72,12 +74,12 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, places: Set[int
             end = _near_end(words, index, gazetteer, bare=word.start in near)
         if end is not None:
             yield _landmark(text, words, index, end)
-        elif word.fold in gazetteer.landmark_kinds and _SIGN.match(text, word.end):  # "the spaza with the Omo sign"
+        elif word.fold in gazetteer.landmark_kinds and SIGN.match(text, word.end):  # "the spaza with the Omo sign"
             article = index and word.joined and words[index - 1].fold in _LINKS
             yield _landmark(text, words, index - 1 if article else index, index)
         yield from _named(text, words, index, gazetteer, places, near)
     for match in _ROAD.finditer(text):
-        yield Span(*match.span(1), "LANDMARK", LANDMARK)
+        yield Span(*match.span(match.lastindex or 0), "LANDMARK", LANDMARK)
     for match in _SAINT.finditer(text):
         yield Span(*match.span(), "ORGANIZATION", INSTITUTION)
     for match in gazetteer.offices.finditer(text):
@@ -85,7 +87,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, places: Set[int
 
 
 def _landmark(text: str, words: Sequence[Word], first: int, last: int) -> Span:
-    sign = _SIGN.match(text, words[last].end)
+    sign = SIGN.match(text, words[last].end)
     return Span(words[first].start, sign.end() if sign else words[last].end, "LANDMARK", LANDMARK)
 
 
@@ -163,7 +165,7 @@ def _kind(words: Sequence[Word], index: int, gazetteer: Gazetteer) -> tuple[str,
         if len(phrase) == length and " ".join(word.fold for word in phrase) in gazetteer.institution_kinds:
             return "ORGANIZATION", length
     word = words[index]
-    if word.fold in gazetteer.landmark_kinds:
+    if word.fold in gazetteer.landmark_kinds and word.part not in ("VERB", "AUX"):
         return "LANDMARK", 1
     # "against Sakubva High": the school is understood.
     before = words[index - 1] if index and word.joined else None

@@ -14,6 +14,9 @@ COUNT = (
 )
 
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_DRAWN_OUT = re.compile(
+    r"(.)\1\1|^(?:h[aei]+){2,}h?$|^(?:[aeiou]+h+-?)+$"
+)  # "nooo", "hahaha", "ahh-ah": a sound, no word
 _OPENS = re.compile(r"(?:^|[.?!:]\W*|\n\W*)$")
 
 
@@ -93,7 +96,8 @@ def covered(words: Sequence[Word], start: int, end: int) -> list[Word]:
 def could_be_name(word: Word, gazetteer: Gazetteer) -> bool:
     """Whether a word that stands where a name stands can be one."""
     if (
-        not {word.fold, word.fold.removesuffix("s")}.isdisjoint(gazetteer.never_names)
+        _DRAWN_OUT.search(word.fold)
+        or not {word.fold, word.fold.removesuffix("s")}.isdisjoint(gazetteer.never_names)
         or word.fold in gazetteer.peoples
         or word.fold in gazetteer.titles
         or any(char.isdecimal() for char in word.text)
@@ -104,3 +108,13 @@ def could_be_name(word: Word, gazetteer: Gazetteer) -> bool:
     return (
         word.fold in gazetteer.names or word.fold in gazetteer.ordinary_names or word.capital or not word.known
     ) and len(word.text) > 1
+
+
+def phrase_ends(words: Sequence[Word], at: int) -> bool:
+    """Whether nothing that says something goes on at `at`: the text ends, a pause stands before, or a small word."""
+    return at >= len(words) or not words[at].joined or words[at].function
+
+
+def starts_after(cue: re.Pattern[str], text: str) -> set[int]:
+    """Where the word after each cue begins."""
+    return {match.end() for match in cue.finditer(text)}

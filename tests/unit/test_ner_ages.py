@@ -48,6 +48,13 @@ def said_dates(text: str) -> list[str]:
         ("when she was one, with the drip", ["one"]),
         ("hi im 13f and my sis is 11", ["13", "11"]),
         ("my daughters are eight, eleven and fifteen", ["eight", "eleven", "fifteen"]),
+        ("nobody under fourteen works here", ["fourteen"]),
+        ("girls above sixteen only", ["sixteen"]),
+        ("when he was seven two men came", ["seven"]),
+        ("form three, seventeen, and his brother", ["seventeen"]),
+        ("Sixteen next month.", ["Sixteen"]),
+        ("children between eight and ten", ["eight", "ten"]),
+        ("which is the right age because one says fourteen one says twelve", ["fourteen", "twelve"]),
     ],
 )
 def test_an_age_is_heard_however_it_is_said(text: str, expected: list[str]) -> None:
@@ -74,6 +81,11 @@ def test_an_age_is_heard_however_it_is_said(text: str, expected: list[str]) -> N
         "he is in class eight",
         "it is said to be one Mr Chisale",
         "she is seven two five",
+        "he is six trucks behind me",
+        "the goats were thirty",
+        "her weight is fifty",
+        "open between eight and ten in the morning",
+        "the price is above twelve hundred",
     ],
 )
 def test_a_quantity_is_no_age(text: str) -> None:
@@ -115,6 +127,8 @@ def test_an_age_that_was_asked_for(answer: str, expected: list[str]) -> None:
         ("we married in twenty nineteen", ["twenty nineteen"]),
         ("the law was changed in 2020: no teacher may beat", ["2020"]),
         ("there was a boy at Easter", ["Easter"]),
+        ("since ramadhan, and on the second of Shaaban", ["ramadhan", "the second of Shaaban"]),
+        ("We write for Founders Day.", ["Founders Day"]),
         ("he passed on in march", ["march"]),
         ("the day before yesterday", ["the day before yesterday"]),
         ("i counted last term", ["last term"]),
