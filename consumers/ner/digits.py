@@ -128,7 +128,7 @@ def _beside_kin(low: str, match: re.Match[str], run: Sequence[Piece], text: str)
     after = _next(match.end(), text)
     while after and fold(after.group()) in _SHARED | WORDS_TOO:
         after = _next(after.end(), text)
-    return bool(after) and kindred(low, fold(after.group()))
+    return after is not None and kindred(low, fold(after.group()))
 
 
 def _spelt(match: re.Match[str], before: Piece | None, text: str) -> Piece | None:

@@ -83,7 +83,8 @@ def hide_names(sentence: str, language: str, known: Container[str] = ()) -> Hidd
     free = [each for each in _STAND_INS if each not in sentence]
     names: dict[str, str] = {}
 
-    pieces, end = [], 0
+    pieces: list[str] = []
+    end = 0
     for start, stop in sorted({*_by_capital(sentence, language, known), *_by_cue(sentence, language, known)}):
         name = sentence[start:stop]
         if name not in names and free:
