@@ -131,9 +131,9 @@ def _call_with_truth(folder: Path) -> Path:
     said = document(
         [
             ("agent", "Child helpline, good evening, what is it about?", 0, 3_000),
-            ("caller", "Three of my pupils break rocks at the pit behind the hill.", 4_000, 9_000),
-            ("caller", "They hammer until night falls and the boss of the pit takes what they earn.", 10_000, 16_000),
-            ("caller", "He gives them some flour for it, so they do not come to school any more.", 17_000, 23_000),
+            ("caller", "My sister lets her sons break stones until it is night.", 4_000, 9_000),
+            ("caller", "The money for it goes to the owner of the pit.", 10_000, 15_000),
+            ("caller", "When I ask her about it she says that school brings no food.", 16_000, 22_000),
         ]
     )
     assert not {turn.text for turn in said.turns} & {turn.text for turn in told().turns}
