@@ -20,7 +20,7 @@ from consumers.encoder import Encoder
 from consumers.heads import PROBE, Heads, Trainer, command
 
 _CALM_RAISED = 0.01  # of passages without danger that may raise an alert
-_DANGER_WITHDRAWN = 0.02  # of other passages that may pass for taking something back
+_DANGER_WITHDRAWN = 0.005  # of other passages that may pass for taking something back: a call has many of them
 
 
 def train(dangers: Dangers, encoder: Encoder, name: str) -> Heads:
