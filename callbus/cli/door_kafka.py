@@ -70,9 +70,10 @@ class Awaited:
             except Refused:
                 raise
             except BrokerError as problem:
-                answered_s = (answered_s or time.monotonic()) if await self._answers() else None
-                if answered_s and time.monotonic() - answered_s >= self._wait_s:
+                answers, now_s = await self._answers(), time.monotonic()
+                if answers and answered_s is not None and now_s - answered_s >= self._wait_s:
                     raise
+                answered_s = (answered_s or now_s) if answers else None  # it may have come up since it was tried
                 if (reason := str(problem)) != told:
                     told = reason
                     then = "calls are taken, and kept in the spool until it is there"

@@ -75,7 +75,7 @@ async def test_what_is_left_is_told_and_sent_by_the_next(broker: EmbeddedBroker,
 async def test_a_door_that_starts_before_kafka(broker: EmbeddedBroker, tmp_path: Path) -> None:
     """It takes a call to its end; when Kafka comes, all of the call does, and the door is ready."""
     await asyncio.to_thread(broker.kill)
-    async with door(broker, tmp_path / "spool", "--http", "0", "--wait", "0") as it:
+    async with door(broker, tmp_path / "spool", "--http", "0") as it:
         http = int(str((await it.says("http"))["port"]))
         await it.says("kafka_away")
         early = await it.call("early", 20_000)
