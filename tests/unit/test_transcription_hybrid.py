@@ -168,7 +168,8 @@ def test_under_load_a_recording_steps_down_and_is_said_once(live: list[AudioChun
         ]
         models = {(one.provenance.model, one.degraded) for one in second if one.kind == "speech"}
         assert models <= {("bigger", ()), (MODEL.name, ("model", "beam"))}
-        assert {(one.provenance.model, one.degraded) for one in first[:-1]} == {(MODEL.name, ())}
+        assert {one.provenance.model for one in first[:-1]} == {MODEL.name}
+        assert {one.degraded for one in first[:-1]} <= {(), ("revisions",)}  # beyond four times the limit no partials
 
 
 def by_place(said: Sequence[Utterance]) -> list[Utterance]:
