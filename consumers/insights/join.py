@@ -29,7 +29,7 @@ from schemas.records import (
     UtteranceEntities,
 )
 
-VERSION = "3"  # of the join: raise it when the same inputs give another insight
+VERSION = "4"  # of the join: raise it when the same inputs give another insight
 
 Result = TypeVar("Result", Classification, QaEvaluation, CallSummary)
 
@@ -84,6 +84,7 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         supersedes=supersedes(state),
         changes=judged.changes if judged and judged.hearing == state.hearing else None,
         turns=state.turns,
+        unread=state.unread,
         languages=state.languages,
         entities=tuple(
             mention for mention in state.mentions if not privacy.is_personal(mention.text, state.names, state.call_id)

@@ -42,6 +42,7 @@ class Hearing:
     """What was counted of one hearing of a call."""
 
     turns: int = 0
+    unread: int = 0
     languages: tuple[str, ...] = ()
     mentions: tuple[EntityMention, ...] = ()
     gaps: tuple[TimelineEntry, ...] = ()
@@ -59,8 +60,9 @@ class InsightState:
     mode: str = ""
     started_at_ms: int | None = None
     ended_at_ms: int | None = None
-    hearing: int = 1  # the newest that has ended, and until one has, the first: the next five are of it
+    hearing: int = 1  # the newest that has ended, and until one has, the first: the next six are of it
     turns: int = 0
+    unread: int = 0
     languages: tuple[str, ...] = ()
     mentions: tuple[EntityMention, ...] = ()
     gaps: tuple[TimelineEntry, ...] = ()

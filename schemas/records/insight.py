@@ -84,6 +84,7 @@ class CallInsight:
     supersedes: int = 0
     changes: WordChanges | None = None
     turns: int
+    unread: int = 0
     languages: tuple[str, ...]
     entities: tuple[EntityMention, ...]
     main: Judgement | None = None
