@@ -194,7 +194,7 @@ def _utterance(state: InsightState, event: UtteranceEntities) -> InsightState:
     if key in state.seen:
         return state
     names = set(state.names).union(
-        *(privacy.word_digests(entity.text, state.call_id) for entity in event.entities if entity.placeholder)
+        *(privacy.digests(entity, state.call_id) for entity in event.entities if entity.placeholder)
     )
     state = replace(
         state,
