@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 
-from consumers.insights.plain_words import NUMBERS, PLAIN
+from consumers.plain_words import NUMBERS, PLAIN
 from schemas.records import Entity
 
 MASK = "…"

@@ -13,6 +13,8 @@ A call that is heard again (utterances of a higher revision) keeps the turns of 
 gather in `aside` until its own `end` says that all are there: from then on they are the document, and those of the
 first stand aside, to compare with. So the document at last is the same however the two hearings come mixed. An end by
 silence does not put a part of a hearing in the place of a whole one.
+
+What was said before a name was known is redacted again once it is (`redacting`), so that no judgement quotes it.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ from dataclasses import dataclass, replace
 
 from callbus.consumer import CallResult, CallSlice, Settings
 from callbus.ids import event_id
+from consumers.documents.redacting import Particulars, redacted
 from consumers.revisions import word_changes
 from schemas.records import CallDocument, Provenance, Turn, UtteranceEntities
 
@@ -52,6 +55,7 @@ def fold(call_id: str, before: CallDocument | None, events: Sequence[UtteranceEn
     said = _Said.of(before)
     shown_before = (before.turns, said, before.changes) if before else ((), said, None)
     folded: list[UtteranceEntities] = []
+    came: set[tuple[int, str]] = set()
     turns = {(turn.revision, turn.utterance_id): turn for turn in (*before.turns, *before.aside)} if before else {}
     for event in events:
         if event.revision < said.hearing - 1:
@@ -61,16 +65,22 @@ def fold(call_id: str, before: CallDocument | None, events: Sequence[UtteranceEn
         if event.kind != "end":
             key, turn = (event.revision, event.utterance_id), _turn(event)
             old = turns.get(key)
-            news = news or turn != old
+            news = news or old is None or turn != replace(old, redacted_text=turn.redacted_text)
             if old and _when(old) != _when(turn):
                 del turns[key]  # among turns of its new time it is the last to arrive
             turns[key] = turn
+            came.add(key)
         said = after
         if news:
             folded.append(event)
     if not folded:
         return before
     kept = sorted((turn for turn in turns.values() if turn.revision >= said.hearing - 1), key=_when)
+    known = Particulars.of(kept)
+    settled = before is not None and known == Particulars.of((*before.turns, *before.aside))
+    kept = [
+        turn if settled and (turn.revision, turn.utterance_id) not in came else redacted(turn, known) for turn in kept
+    ]
     shown = tuple(turn for turn in kept if turn.revision == said.hearing)
     aside = tuple(sorted((turn for turn in kept if turn.revision != said.hearing), key=lambda turn: turn.revision))
     changes = word_changes([turn for turn in aside if turn.revision < said.hearing], shown)

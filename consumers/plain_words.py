@@ -28,5 +28,12 @@ mosque hospital clinic station stage shop house home area district county provin
 centre center place farm plot saint st
 """
 
+_NAMES_TOO = """
+angel april august beauty bill blessing charity comfort dawn faith favour favor fortune gift glory goodness grace grant
+happy honest hope innocent joy june justice lily lovely lucky mark memory mercy patience peace pleasure praise precious
+pretty prince princess queen rose sugar sunny sweet talent trust victory wisdom
+"""
+
 NUMBERS = frozenset(_NUMBERS.split())
+NAMES_TOO = frozenset(_NAMES_TOO.split())  # where a text has capitals, only these tell the name from the word
 PLAIN = NUMBERS.union(_FUNCTION.split(), _KIN_AND_TITLES.split(), _PLACES.split())
