@@ -6,8 +6,10 @@ never given up, not even when the call has ended. Nothing here needs a model.
 An ended call stays ended. What comes after its `end` (an utterance sent back from the dead letters, say) is folded in
 as ever and shows as a new revision, which is complete again: everything that is known to have been said is in it.
 
-A call that falls silent (a chat whose door crashed) is completed too, as `interrupted`, and so is one whose `end` says
-that it came by silence. Whatever comes after that opens the document again, until the next end or silence.
+A chat that falls silent (its door crashed) is completed too, as `interrupted`, and so is a call whose `end` says that
+it came by silence. Whatever comes after that opens the document again, until the next end or silence. That nothing
+comes of a voice call says nothing: transcription ends those that fall silent, and its `end` comes by way of stages that
+may be down for long while people speak.
 
 A call that is heard again (utterances of a higher revision) keeps the turns of the hearings apart. Those of the second
 gather in `aside` until its own `end` says that all are there: from then on they are the document, and those of the
@@ -28,6 +30,8 @@ from consumers.revisions import word_changes
 from schemas.records import CallDocument, Provenance, Turn, UtteranceEntities
 
 STAGE = "documents"
+
+_HEARD = ("speech", "gap", "unclear")  # by transcription
 
 Slice = CallSlice[UtteranceEntities, CallDocument]
 Result = CallResult[UtteranceEntities, CallDocument]
@@ -127,8 +131,8 @@ class _Said:
 
 
 def _silent(before: CallDocument | None) -> CallDocument | None:
-    """The document of a call of which nothing more came; `before` itself if it is complete already."""
-    if before is None or before.complete:
+    """The document of a chat of which nothing more came; `before` itself of a voice call, or if it is complete."""
+    if before is None or before.complete or any(turn.kind in _HEARD for turn in (*before.turns, *before.aside)):
         return before
     said = _Said(before.hearing, True, True)
     return replace(
