@@ -74,7 +74,7 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         call_id=state.call_id,
         at_ms=state.at_ms,
         revision=state.revision,
-        complete=ended_at_ms is not None and is_complete(stages),
+        complete=ended_at_ms is not None and is_complete(stages, lineage),
         medium=state.medium,
         started_at_ms=state.started_at_ms,
         ended_at_ms=ended_at_ms,
@@ -109,7 +109,7 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
 def is_open(state: InsightState, lineage: Lineage) -> bool:
     """Whether something of the call is still waited for."""
     ended = ending(state, lineage)[0] is not None
-    return not given_up(state) and not (ended and is_complete(completeness(state, lineage)))
+    return not given_up(state) and not (ended and is_complete(completeness(state, lineage), lineage))
 
 
 def _shown(state: InsightState) -> InsightState:
@@ -155,6 +155,8 @@ def _life(state: InsightState, event: CallEvent) -> InsightState:
             after = told(after, event)
             if after.silences == state.silences:
                 return state
+        case "judged":
+            after = replace(after, judged=after.judged + 1)
         case "held" | "resumed":
             pass
         case "unknown":

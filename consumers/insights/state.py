@@ -74,6 +74,7 @@ class InsightState:
     alerts: Mapping[str, Alert] = field(default_factory=dict)  # by matter
     evidence: Mapping[str, StageState] = field(default_factory=dict)  # by the record type that came
     ends: int = 0  # utterances of kind `end`: one more after each time that the stages above ended the call by silence
+    judged: int = 0  # how often a stage that may have nothing to say told that it has judged all until an end
     failures: Mapping[str, Failure] = field(default_factory=dict)  # by stage
     silences: Mapping[str, Silence] = field(default_factory=dict)  # by stage
     steps: tuple[TimelineEntry, ...] = ()  # of the timeline, but for start, end and gaps
