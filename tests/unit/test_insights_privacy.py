@@ -2,7 +2,9 @@
 
 import pytest
 
+from callbus.topology import load
 from schemas.records import CallInsight, Entity
+from tests.cli import TOPOLOGY
 from tests.unit.test_insights import named, of, said
 from tests.unit.test_insights_telling import alert, summed_up
 
@@ -68,3 +70,10 @@ def test_an_age_is_shown_though_the_number_had_it() -> None:
         said(2, named("AGE", "eight"), named("ORGANIZATION", "Mama Wanjiku"), named("AGE", "seven one two")),
     )
     assert [one.text for one in found.entities] == ["[PHONE_NUMBER_1]", "[NAME_1]", "eight"]
+
+
+def test_every_subscriber_may_read_only_what_is_redacted() -> None:
+    """What is said right now is in clear: for those alone who have leave."""
+    topics = load(TOPOLOGY).topics
+    assert {name for name, topic in topics.items() if topic.public} == {"alerts", "call-insights"}
+    assert topics["transcript-partials"].restricted
