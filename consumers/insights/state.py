@@ -86,6 +86,7 @@ class InsightState:
     seen: tuple[str, ...] = ()  # digests of the utterances counted
     life: tuple[str, ...] = ()  # ids of the call events that are shown
     entities_id: str | None = None  # the newest event of `entities` folded in
+    told_id: str = ""  # of the insight that was published last
     heard_ms: int = 0  # when the newest event was taken in, Unix time in ms
 
     @property

@@ -82,6 +82,7 @@ class CallInsight:
     mode: str = ""
     hearing: int = 1
     supersedes: int = 0
+    previous_id: str = ""
     changes: WordChanges | None = None
     turns: int
     unread: int = 0

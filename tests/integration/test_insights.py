@@ -31,6 +31,8 @@ async def test_a_call_becomes_one_insight(graph: Graph) -> None:
     revisions = [insight.revision for _, insight in found]
     assert revisions == sorted(set(revisions))
     assert set(stages(found[-1][1]).values()) == {"complete"}
+    ids = [insight.event_id for _, insight in found]
+    assert [insight.previous_id for _, insight in found] == ["", *ids[:-1]]
 
 
 async def test_an_insight_is_live(graph: Graph) -> None:

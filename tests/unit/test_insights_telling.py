@@ -185,3 +185,13 @@ def test_a_later_change_of_a_state_is_another_event() -> None:
     assert first.event_id != second.event_id
     rest = {"event_id": "", "at_ms": 0, "revision": 0, "alerts": (), "timeline": (), "provenance": MADE}
     assert replace(first, **rest) == replace(second, **rest)
+
+
+def test_an_insight_names_the_one_that_it_replaces() -> None:
+    """What was published is no news by itself, and outlives the changelog."""
+    state = state_of(life("started"))
+    first = insight(state, LINEAGE)
+    told = restore(dump(replace(state, told_id=first.event_id)))
+    assert not shows_more(state, told)
+    second = insight(fold(told, said(1)), LINEAGE)
+    assert (first.previous_id, second.previous_id) == ("", first.event_id)
