@@ -47,7 +47,8 @@ def redacted(turn: Turn, known: Particulars) -> Turn:
     own = sorted((entity for entity in turn.entities if entity.placeholder), key=lambda entity: entity.start)
     if any(turn.text[entity.start : entity.end] != entity.text for entity in own):
         return turn  # no places in this text
-    shown, at = [], 0
+    shown: list[str] = []
+    at = 0
     spans = [*_again(turn, known), *((entity.start, entity.end, entity.placeholder) for entity in own)]
     for start, end, placeholder in sorted(spans):
         shown += (turn.text[at:start], placeholder)

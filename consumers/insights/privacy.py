@@ -76,7 +76,8 @@ def without(text: str, names: Collection[str], call_id: str) -> str:
     """The text without what the digests in `names` stand for."""
     if not names:
         return text
-    shown, at = [], 0
+    shown: list[str] = []
+    at = 0
     for start, end in sorted(_known(text, names, call_id)):
         if start >= at:
             shown += (text[at:start], MASK)
