@@ -63,12 +63,13 @@ def _again(turn: Turn, known: Particulars) -> Iterator[tuple[int, int, str]]:
     cased = any(character.isupper() for character in turn.text)
     at = 0
     while at < len(words):
-        said = _Said(turn.entities, cased, words[at][2], words[at][0])
         for phrase in _starting(folded[at], known):
-            end = words[min(at + len(phrase), len(words)) - 1][1]
+            if folded[at + 1 : at + len(phrase)] != phrase[1:]:
+                continue
+            start, end = words[at][0], words[at + len(phrase) - 1][1]
             label, placeholder = known.phrases[phrase]
-            if folded[at + 1 : at + len(phrase)] == phrase[1:] and said.may_be(label, phrase, end):
-                yield words[at][0], end, placeholder
+            if _Said(turn.entities, cased, words[at][2], start).may_be(label, phrase, end):
+                yield start, end, placeholder
                 at += len(phrase) - 1
                 break
         at += 1
