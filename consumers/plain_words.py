@@ -1,5 +1,10 @@
 """Words that tell nobody apart: a name or a place that holds one of them makes it no secret. Closed, in English."""
 
+import re
+from collections.abc import Sequence
+
+_WORD = re.compile(r"[^\W_]+")
+
 _NUMBERS = """
 zero oh o nought naught nil one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety double triple treble niner
@@ -37,3 +42,17 @@ pretty prince princess queen rose sugar sunny sweet talent trust victory wisdom
 NUMBERS = frozenset(_NUMBERS.split())
 NAMES_TOO = frozenset(_NAMES_TOO.split())  # where a text has capitals, only these tell the name from the word
 PLAIN = NUMBERS.union(_FUNCTION.split(), _KIN_AND_TITLES.split(), _PLACES.split())
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text, casefolded."""
+    return tuple(_WORD.findall(text.casefold()))
+
+
+def telling(name: str) -> Sequence[str]:
+    """The words of a name or place that tell anybody apart, casefolded: those with a capital, if it has any.
+
+    A name that was heard as English words holds those too, with a small letter.
+    """
+    words = [word for word in _WORD.findall(name) if len(word) > 1 and word.casefold() not in PLAIN]
+    return [word.casefold() for word in words if word[0].isupper()] or [word.casefold() for word in words]

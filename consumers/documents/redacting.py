@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consumers.plain_words import NAMES_TOO, PLAIN
+from consumers.plain_words import NAMES_TOO, PLAIN, telling, words_of
 from schemas.records import Entity, Turn
 
 Phrase = tuple[str, ...]
@@ -104,10 +104,9 @@ class _Said:
 
 
 def _phrases(label: str, text: str) -> Iterator[Phrase]:
-    words = tuple(_WORD.findall(text.casefold()))
+    words, apart = words_of(text), telling(text)
     words = words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
-    telling = [word for word in words if word not in PLAIN and len(word) > 1]
-    if telling or len(words) >= _TELLING:
+    if apart or len(words) >= _TELLING:
         yield words
     if label == "NAME":
-        yield from ((word,) for word in telling)
+        yield from ((word,) for word in apart)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 
-from consumers.plain_words import NUMBERS, PLAIN
+from consumers.plain_words import NUMBERS, PLAIN, telling, words_of
 from schemas.records import Entity
 
 MASK = "…"
@@ -51,11 +51,10 @@ def digest(text: str, key: str) -> str:
 
 def digests(entity: Entity, call_id: str) -> set[str]:
     """What is remembered of a personal particular, to find it again: digests of words, and of words in a row."""
-    words = _words(entity.text)
-    telling = [word for word in words if len(word) > 1 and word not in PLAIN]
+    words, apart = words_of(entity.text), telling(entity.text)
     if entity.label in _BY_WORD:
-        return {digest(word, call_id) for word in telling if not word.isdigit()}
-    runs = {" ".join(words[at : at + _RUN]) for at in range(max(1, len(words) - _RUN + 1))} if telling else set()
+        return {digest(word, call_id) for word in apart if not word.isdigit()}
+    runs = {" ".join(words[at : at + _RUN]) for at in range(max(1, len(words) - _RUN + 1))} if apart else set()
     kept = {run for run in runs if not all(word in PLAIN or word.isdigit() for word in run.split())}
     if _FIGURES.search(entity.text):
         kept.add(_NUMBER)
@@ -101,8 +100,4 @@ def _known(text: str, names: Collection[str], call_id: str) -> Iterator[tuple[in
 def is_personal(text: str, names: Collection[str], call_id: str) -> bool:
     """Whether a particular, harmless by its label, tells nothing but what is known as personal in this call."""
     left = without(text, names, call_id)
-    return left != text and all(word in PLAIN for word in _words(left))
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return left != text and all(word in PLAIN for word in words_of(left))

@@ -78,6 +78,7 @@ def test_what_is_no_particular_any_more_stands_in_clear_again() -> None:
         ("NAME", "Hope", "I hope that Hope comes", "I hope that [X] comes"),
         ("NAME", "Hope", "hope beats me", "[X] beats me"),
         ("NAME", "Wa", "It was me", "It was me"),
+        ("NAME", "Camau camera", "Camau has a camera", "[X] has a camera"),
     ],
 )
 def test_particulars_are_found_as_whole_words(label: str, particular: str, before: str, after: str) -> None:

@@ -49,6 +49,8 @@ def test_ordinary_words_stay(text: str) -> None:
         (WRITTEN, "call +254712345678, or seven one two", "call …, or …"),
         (WRITTEN, "2019 345 678 or 2019 345", "… or …"),
         (named("NAME", "Mama Wanjiku", "[NAME_1]"), "my mama is Wanjiku", "my mama is …"),
+        (named("NAME", "Camau camera", "[NAME_1]"), "Camau has a camera", "… has a camera"),
+        (named("NAME", "camau", "[NAME_1]"), "Camau has a camera", "… has a camera"),
         (named("LOCATION", "New Kaptembwo village", "[LOCATION_1]"), "a new village, Kaptembwo", "a new village, …"),
     ],
 )
