@@ -14,7 +14,7 @@ from callbus.consumer import Stateful, Stateless
 from callbus.errors import CodecError
 from callbus.kafka import Connection
 from callbus.offline import feeding
-from callbus.reanalyse.aspects import Aspects, after
+from callbus.reanalyse.aspects import COMPARED, Aspects, after
 from callbus.reanalyse.course import Course, Task
 from callbus.reanalyse.difference import Pair
 from callbus.reanalyse.kept import Kept
@@ -132,7 +132,7 @@ class _Run:
         for one in fed.refused:
             self.course.refused[one.event.call_id] = type(one.problem).__name__
         for call_id, made in fed.made.items():
-            for record in made:
+            for record in (one for one in made if type(one).__name__ in COMPARED):
                 self.said[call_id] = after(self.said.get(call_id, {}), record)
                 self.course.new_versions.add(version_of(record))
         self.ended |= {one.record.call_id for one in batch if getattr(one.record, "kind", "") == "end"}

@@ -6,6 +6,8 @@ the call goes on (`matters`); each change quotes the redacted words that it rest
 
 A call that is heard again is one call: what is known of its matters outlives the end of its first hearing, so that the
 second never raises again what the first has raised. What one hearing said is no context for the other.
+
+Most calls have no alert. So that no news can be told from a group that is down, each end of a call is told (`judged`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +24,7 @@ from consumers.alerts.judging import DangerHeads, windows
 from consumers.alerts.matters import Told
 from consumers.encoder import Encoder, encoder
 from consumers.heads import Vectors
-from schemas.records import Alert, AlertState, AlertTurn, Provenance, Quote, UtteranceEntities
+from schemas.records import Alert, AlertState, AlertTurn, CallEvent, Provenance, Quote, UtteranceEntities
 
 STAGE = "alerts"
 
@@ -54,10 +56,11 @@ class Alerts:
 
     def _advance(self, call: Slice, vectors: Mapping[str, Vectors]) -> Result:
         state = None if call.silent else call.state
-        alerts = []
+        alerts: list[Alert | CallEvent] = []
         for event in call.events:
             if event.kind == "end":
                 state = matters.ended(state, event.revision, event.interrupted)
+                alerts.append(_judged(event))
                 continue
             state = state or _fresh(call.call_id)
             if not _is_said(event) or matters.is_known(state, event.utterance_id):
@@ -98,6 +101,19 @@ class Alerts:
                 origin_ids=tuple(dict.fromkeys((*(each.event_id for each in told.evidence), event.event_id))),
             ),
         )
+
+
+def _judged(end: UtteranceEntities) -> CallEvent:
+    """Word that all of the call, or of one hearing of it, was judged until this end. The same end gives the same id."""
+    return CallEvent(
+        event_id=event_id(end.call_id, STAGE, f"judged:{end.event_id}"),
+        call_id=end.call_id,
+        at_ms=end.at_ms,
+        type="judged",
+        medium="unknown",
+        source=STAGE,
+        stage=STAGE,
+    )
 
 
 def _windows(call: Slice) -> Iterator[str]:

@@ -4,8 +4,10 @@ The whole call counts, not its beginning: sentences that say something of the ca
 windows of several lengths, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
 the caller says nothing of a case, or the counsellor says more clearly that there is none (silence, a prank, a wrong
-number), is `undetermined`. Where the group has a checkpoint of its own, its labels take the place of the heads' in a
-call that is about a case.
+number), is `undetermined`. Once it is over, its priority and intervention are those of `unclear_*`, but only if all
+that a caller may have said could be read: a call in a language without a model, or with sound that never came, may be
+of a child in danger, and stays `undetermined` in all. Where the group has a checkpoint of its own, its labels take the
+place of the heads' in a call that is about a case.
 
 Every revision is judged anew, and says which labels are others than in the judgement published before, and which turns
 moved them. That judgement is what the group remembers of a call.
@@ -27,7 +29,7 @@ from consumers.checkpoints import HEADS, apart, signed
 from consumers.classification.judging import UNDETERMINED, Judge, Said, judgement, unclear
 from consumers.encoder import encoder
 from consumers.revisions import label_changes, newest, of_document
-from schemas.records import CallDocument, Classification
+from schemas.records import CallDocument, Classification, Turn
 
 if TYPE_CHECKING:
     from consumers.checkpoints.case import CaseCheckpoint, Seen
@@ -57,7 +59,8 @@ class Options(BaseModel):
         description="The criterion of the examples by which a counsellor says that there is no case; none if empty.",
     )
     unclear_priority: str = Field(
-        default=UNDETERMINED, description="The priority of a call that is over and was never about a case."
+        default=UNDETERMINED,
+        description="The priority of a call that is over, was read whole and was never about a case.",
     )
     unclear_intervention: str = Field(default=UNDETERMINED, description="Its intervention.")
 
@@ -98,7 +101,7 @@ class Classifier:
                 judgement(*other) if (other := seen.judged(head)) else own
                 for head, own in zip(HEADS, (main, sub, priority, intervention), strict=True)
             )
-        if document.complete and main.label == UNDETERMINED:
+        if document.complete and main.label == UNDETERMINED and not any(map(_is_unread, document.turns)):
             priority, intervention = (
                 unclear(self.options.unclear_priority),
                 unclear(self.options.unclear_intervention),
@@ -120,6 +123,11 @@ class Classifier:
         last_ms = max((turn.end_ms for turn in document.turns), default=0)
         characters = sum(len(turn.text) for turn in document.turns)
         return last_ms >= self.options.earliest_ms and characters >= self.options.fewest_characters
+
+
+def _is_unread(turn: Turn) -> bool:
+    """Whether somebody who is no counsellor may have said here what nobody could read."""
+    return turn.speaker != "agent" and (turn.status == "untranslated" or turn.kind in ("unclear", "gap"))
 
 
 def _advanced(call: Slice, judged: Sequence[tuple[CallDocument, Classification | None]]) -> Result:

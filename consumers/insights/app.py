@@ -142,7 +142,11 @@ class Insights:
     async def _publish(self, calls: Sequence[_Call], letters: Sequence[tuple[int, DeadLetter]]) -> None:
         """Send what the batch came to, all at once, and await the broker's word for all of it."""
         changed = [call for call in calls if shows_more(call.stored, call.state)]
-        sent = [await self._send(self._output, call.lane, insight(call.state, self._lineage)) for call in changed]
+        sent = []
+        for call in changed:
+            told = insight(call.state, self._lineage)
+            call.state = replace(call.state, told_id=told.event_id)
+            sent.append(await self._send(self._output, call.lane, told))
         sent += [await self._send(self.group.dead_letters, lane, letter) for lane, letter in letters]
         sent += [await self._send(self._call_events, call.lane, call.reopened) for call in calls if call.reopened]
         await asyncio.gather(*sent)

@@ -6,12 +6,15 @@ and ner are at work, the utterance of kind `end` that they are done; a classific
 silence proves it for those above it: they have nothing more to say. Once it has said that the call goes on after all,
 that is over, and what comes below must be complete anew. Once a second hearing of the call has taken the place of the
 first, only what was judged of the second is the last word.
+
+Most calls have no alert, so `alerts` tells by a call event that it has judged a call to its end. An insight shows that,
+and whether it is still open; it waits for none of it, so that a case does not hang on a stage that has nothing to say.
 """
 
 from collections.abc import Mapping, Sequence
 
 from consumers.insights import privacy
-from consumers.insights.lineage import Lineage, stages_of
+from consumers.insights.lineage import Lineage, not_waited_for, stages_of
 from consumers.insights.silence import NOTHING_CAME, ending, given_up
 from consumers.insights.state import InsightState
 from schemas.records import CallSummary, Classification, QaEvaluation, StageCompleteness, StageState
@@ -28,9 +31,10 @@ def completeness(state: InsightState, lineage: Lineage) -> tuple[StageCompletene
     return tuple(_stage(stage, state, lineage, ended) for stage in [*stages, *(state.failures.keys() - {*stages})])
 
 
-def is_complete(stages: Sequence[StageCompleteness]) -> bool:
-    """Whether every stage has said its last word or has failed."""
-    return all(stage.state in ("complete", "failed") for stage in stages)
+def is_complete(stages: Sequence[StageCompleteness], lineage: Lineage) -> bool:
+    """Whether every stage that is waited for has said its last word or has failed."""
+    aside = not_waited_for(lineage)
+    return all(stage.state in ("complete", "failed") for stage in stages if stage.stage != aside)
 
 
 def _stage(stage: str, state: InsightState, lineage: Lineage, ended: bool) -> StageCompleteness:
@@ -81,14 +85,26 @@ def _is_above_silence(stage: str, state: InsightState, lineage: Lineage) -> bool
 
 def _proof(kind: str, path: Sequence[str], state: InsightState) -> StageState:
     """What has come of a kind proves; of a call that went on after a silence, only what came for its new end."""
+    if kind == "CallEvent":
+        return _told(path, state)
     known = state.evidence.get(kind, "waiting")
     if known != "complete":
         return known
     newest = _newest(kind, state)
     if newest is not None:
         return "complete" if newest.complete and _is_of_this_hearing(kind, state) else "partial"
-    reopened = sum(silence.reopened for stage, silence in state.silences.items() if stage in path)
-    return "complete" if max(state.ends, 1) > reopened else "partial"
+    return "complete" if max(state.ends, 1) > _reopened(path, state) else "partial"
+
+
+def _told(path: Sequence[str], state: InsightState) -> StageState:
+    """Each end of the call is told once: of each hearing, and after each time that it went on after a silence."""
+    if not state.judged:
+        return "partial" if state.alerts else "waiting"
+    return "complete" if state.judged >= max(state.ends, _reopened(path, state) + 1) else "partial"
+
+
+def _reopened(path: Sequence[str], state: InsightState) -> int:
+    return sum(silence.reopened for stage, silence in state.silences.items() if stage in path)
 
 
 def _newest(kind: str, state: InsightState) -> Classification | QaEvaluation | CallSummary | None:

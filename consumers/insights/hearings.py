@@ -24,6 +24,7 @@ def counted(state: InsightState, event: UtteranceEntities) -> InsightState:
     new_language = is_turn and language and language not in before.languages
     after = Hearing(
         turns=before.turns + is_turn,
+        unread=before.unread + (event.kind == "unclear" or event.status == "untranslated"),
         languages=(*before.languages, language) if new_language else before.languages,
         mentions=_mentions(before.mentions, event),
         gaps=timeline.noted(before.gaps, *timeline.of_utterance(event)),

@@ -29,7 +29,7 @@ from schemas.records import (
     UtteranceEntities,
 )
 
-VERSION = "3"  # of the join: raise it when the same inputs give another insight
+VERSION = "4"  # of the join: raise it when the same inputs give another insight
 
 Result = TypeVar("Result", Classification, QaEvaluation, CallSummary)
 
@@ -74,7 +74,7 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         call_id=state.call_id,
         at_ms=state.at_ms,
         revision=state.revision,
-        complete=ended_at_ms is not None and is_complete(stages),
+        complete=ended_at_ms is not None and is_complete(stages, lineage),
         medium=state.medium,
         started_at_ms=state.started_at_ms,
         ended_at_ms=ended_at_ms,
@@ -82,8 +82,10 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         mode=state.mode,
         hearing=state.hearing,
         supersedes=supersedes(state),
+        previous_id=state.told_id,
         changes=judged.changes if judged and judged.hearing == state.hearing else None,
         turns=state.turns,
+        unread=state.unread,
         languages=state.languages,
         entities=tuple(
             mention for mention in state.mentions if not privacy.is_personal(mention.text, state.names, state.call_id)
@@ -108,7 +110,7 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
 def is_open(state: InsightState, lineage: Lineage) -> bool:
     """Whether something of the call is still waited for."""
     ended = ending(state, lineage)[0] is not None
-    return not given_up(state) and not (ended and is_complete(completeness(state, lineage)))
+    return not given_up(state) and not (ended and is_complete(completeness(state, lineage), lineage))
 
 
 def _shown(state: InsightState) -> InsightState:
@@ -120,6 +122,7 @@ def _shown(state: InsightState) -> InsightState:
         seen=(),
         life=(),
         entities_id=None,
+        told_id="",
         heard_ms=0,
         failures={stage: replace(failure, events=()) for stage, failure in state.failures.items()},
         aside={},
@@ -154,6 +157,8 @@ def _life(state: InsightState, event: CallEvent) -> InsightState:
             after = told(after, event)
             if after.silences == state.silences:
                 return state
+        case "judged":
+            after = replace(after, judged=after.judged + 1)
         case "held" | "resumed":
             pass
         case "unknown":
@@ -193,7 +198,7 @@ def _utterance(state: InsightState, event: UtteranceEntities) -> InsightState:
     if key in state.seen:
         return state
     names = set(state.names).union(
-        *(privacy.word_digests(entity.text, state.call_id) for entity in event.entities if entity.placeholder)
+        *(privacy.digests(entity, state.call_id) for entity in event.entities if entity.placeholder)
     )
     state = replace(
         state,

@@ -42,6 +42,7 @@ class Hearing:
     """What was counted of one hearing of a call."""
 
     turns: int = 0
+    unread: int = 0
     languages: tuple[str, ...] = ()
     mentions: tuple[EntityMention, ...] = ()
     gaps: tuple[TimelineEntry, ...] = ()
@@ -59,8 +60,9 @@ class InsightState:
     mode: str = ""
     started_at_ms: int | None = None
     ended_at_ms: int | None = None
-    hearing: int = 1  # the newest that has ended, and until one has, the first: the next five are of it
+    hearing: int = 1  # the newest that has ended, and until one has, the first: the next six are of it
     turns: int = 0
+    unread: int = 0
     languages: tuple[str, ...] = ()
     mentions: tuple[EntityMention, ...] = ()
     gaps: tuple[TimelineEntry, ...] = ()
@@ -72,6 +74,7 @@ class InsightState:
     alerts: Mapping[str, Alert] = field(default_factory=dict)  # by matter
     evidence: Mapping[str, StageState] = field(default_factory=dict)  # by the record type that came
     ends: int = 0  # utterances of kind `end`: one more after each time that the stages above ended the call by silence
+    judged: int = 0  # how often a stage that may have nothing to say told that it has judged all until an end
     failures: Mapping[str, Failure] = field(default_factory=dict)  # by stage
     silences: Mapping[str, Silence] = field(default_factory=dict)  # by stage
     steps: tuple[TimelineEntry, ...] = ()  # of the timeline, but for start, end and gaps
@@ -83,6 +86,7 @@ class InsightState:
     seen: tuple[str, ...] = ()  # digests of the utterances counted
     life: tuple[str, ...] = ()  # ids of the call events that are shown
     entities_id: str | None = None  # the newest event of `entities` folded in
+    told_id: str = ""  # of the insight that was published last
     heard_ms: int = 0  # when the newest event was taken in, Unix time in ms
 
     @property

@@ -82,8 +82,10 @@ class CallInsight:
     mode: str = ""
     hearing: int = 1
     supersedes: int = 0
+    previous_id: str = ""
     changes: WordChanges | None = None
     turns: int
+    unread: int = 0
     languages: tuple[str, ...]
     entities: tuple[EntityMention, ...]
     main: Judgement | None = None

@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 Speaker = Literal["agent", "caller", "unknown"]
 Kind = Literal["speech", "message", "gap", "end", "unclear", "unknown"]
 TranslationStatus = Literal["translated", "pass_through", "untranslated", "unknown"]
-CallEventType = Literal["started", "held", "resumed", "ended", "failed", "mended", "interrupted", "reopened", "unknown"]
+CallEventType = Literal[
+    "started", "held", "resumed", "ended", "failed", "mended", "interrupted", "reopened", "judged", "unknown"
+]
 Medium = Literal["phone", "chat", "recording", "unknown"]
 Verdict = Literal["pass", "fail", "not_applicable", "unknown"]
 AlertLevel = Literal["high", "critical", "unknown"]

@@ -20,14 +20,18 @@ from consumers.insights.join import Input
 from schemas.records import CallInsight
 from tests.cli import TOPOLOGY
 from tests.integration.exchange import lanes_of
-from tests.unit.test_insights import WHOLE_CALL
+from tests.unit.test_insights import WHOLE_CALL, life
 from tests.unit.test_insights_telling import summed_up
 from tests.until import until
 
 LANES = 3
 PATIENCE_S = 30
 STREAMS = ("call-events", "entities", "classifications", "qa-evaluations", "summaries")
-WHOLE_STREAMS: tuple[tuple[Input, ...], ...] = (*WHOLE_CALL, (summed_up(1, complete=True),))
+WHOLE_STREAMS: tuple[tuple[Input, ...], ...] = (
+    (*WHOLE_CALL[0], life("judged", 9100, stage="alerts")),
+    *WHOLE_CALL[1:],
+    (summed_up(1, complete=True),),
+)
 
 
 @dataclass(frozen=True)

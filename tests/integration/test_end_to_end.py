@@ -127,10 +127,10 @@ async def _do_wrong(connection: Connection, door: Publisher, folder: Path) -> No
 
 @pytest.mark.parametrize("call_id", [*CALLS, CHAT, RECORDING])
 def test_every_call_ends_in_a_complete_insight(outcome: Outcome, call_id: str) -> None:
-    """No stage is missing, none has failed."""
+    """No stage is missing, none has failed; alerts is not waited for, and its word may come after the last one read."""
     insight = outcome.insight(call_id)
     assert insight.complete
-    assert {stage.stage: stage.state for stage in insight.completeness if stage.state != "complete"} == {}
+    assert {s.stage: s.state for s in insight.completeness if s.state != "complete" and s.stage != "alerts"} == {}
 
 
 @pytest.mark.parametrize("call_id", [*CALLS, CHAT, RECORDING])

@@ -15,7 +15,7 @@ from consumers import heads as trained
 from consumers.alerts import Alerts, load
 from consumers.alerts.dangers import NONE, Dangers, read_dangers
 from consumers.corpus import read_corpus
-from schemas.records import Alert, AlertState, Kind, Speaker, UtteranceEntities
+from schemas.records import Alert, AlertState, CallEvent, Kind, Speaker, UtteranceEntities
 from tests.builders import PROVENANCE
 
 pytestmark = pytest.mark.model
@@ -81,14 +81,12 @@ END = utterance(900, kind="end")
 def advance(
     group: Alerts, events: Sequence[UtteranceEntities], state: AlertState | None = None, at_once: int = 1
 ) -> tuple[list[Alert], AlertState | None]:
-    """What comes of a call, so many utterances in a slice."""
+    """The alerts that come of a call, so many utterances in a slice."""
     alerts: list[Alert] = []
     for first in range(0, len(events), at_once):
         [result] = group.advance([CallSlice("call", events[first : first + at_once], state, None)])
         state = result.state
-        for event in result.events:
-            assert isinstance(event, Alert)
-            alerts.append(event)
+        alerts += [event for event in result.events if isinstance(event, Alert)]
     return alerts, state
 
 
@@ -161,7 +159,7 @@ def test_the_same_call_gives_the_same_alerts(group: Alerts) -> None:
         "other", [replace(event, call_id="other") for event in events], None, None
     )
     _, beside = group.advance([other, CallSlice("call", events, None, None)])
-    assert list(beside.events) == one_by_one[0]
+    assert [event for event in beside.events if isinstance(event, Alert)] == one_by_one[0]
 
 
 def test_doubles_change_nothing(group: Alerts) -> None:
@@ -191,6 +189,22 @@ def test_a_calm_call_leaves_nothing_behind(group: Alerts) -> None:
     _, state = advance(group, spoken(*BEATING))
     [result] = group.advance([CallSlice("call", (), state, None, silent_since_ms=1)])
     assert (result.events, result.state) == ([], None)
+
+
+def test_each_end_of_a_call_is_told(group: Alerts) -> None:
+    """Calm or not, of each hearing once: so that no news can be told from a group that is down."""
+    second = again(END)
+    calm = [*spoken(HELLO, *CALM["custody"]), END, second]
+    [result] = group.advance([CallSlice("call", [*calm, END], None, None)])
+    told = [event for event in result.events if isinstance(event, CallEvent)]
+    assert list(result.events) == told
+    assert [(event.type, event.stage, event.call_id, event.at_ms) for event in told] == [
+        ("judged", "alerts", "call", end.at_ms) for end in (END, second, END)
+    ]
+    assert len({event.event_id for event in told}) == 2
+    assert told[0] == told[2]
+    [open_] = group.advance([CallSlice("call", spoken(*CALM["custody"]), None, None)])
+    assert list(open_.events) == []
 
 
 def test_gaps_and_what_was_not_understood_are_no_utterances(group: Alerts) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,9 +132,21 @@ def test_what_comes_after_the_end_is_a_new_complete_revision() -> None:
     assert late.event_id != ended.event_id
 
 
-def test_a_call_that_falls_silent_is_completed() -> None:
+def written(number: int, text: str) -> UtteranceEntities:
+    return said(number, text, kind="message")
+
+
+@pytest.mark.parametrize("kind", ["speech", "gap", "unclear"])
+def test_a_voice_call_is_ended_by_its_transcription_alone(kind: Kind) -> None:
+    """Nothing comes of it while translation is down for half an hour, and the child speaks on."""
+    running = document(advance(said(1, kind=kind)))
+    assert (silence(running).events, silence(running).state) == ((), running)
+    assert facts(document(advance(END_BY_SILENCE, state=running))) == (2, True, True)
+
+
+def test_a_chat_that_falls_silent_is_completed() -> None:
     """A chat whose door crashed never gets its end; nothing of the revision follows from a clock."""
-    running = document(advance(said(1, "hello")))
+    running = document(advance(written(1, "hello")))
     silent = document(silence(running))
     assert facts(silent) == (2, True, True)
     assert (silent.turns, silent.at_ms) == (running.turns, running.at_ms)
@@ -163,8 +176,8 @@ def test_an_end_by_silence_completes_the_document_and_says_so() -> None:
 
 def test_what_comes_late_opens_an_interrupted_document_again() -> None:
     """Until the next silence or end: so that nobody takes for final what may go on."""
-    silent = document(silence(document(advance(said(1, "hello")))))
-    late = document(advance(said(2, "are you there?"), state=silent))
+    silent = document(silence(document(advance(written(1, "hello")))))
+    late = document(advance(written(2, "are you there?"), state=silent))
     assert (facts(late), texts(late)) == ((3, False, False), ["hello", "are you there?"])
     again = document(silence(late))
     assert facts(again) == (4, True, True)
@@ -174,8 +187,8 @@ def test_what_comes_late_opens_an_interrupted_document_again() -> None:
 
 def test_even_a_double_opens_it_again() -> None:
     """The worker tells the call that it goes on, and only a revision at the next silence tells it otherwise."""
-    silent = document(silence(document(advance(said(1, "hello")))))
-    reopened = document(advance(said(1, "hello"), state=silent))
+    silent = document(silence(document(advance(written(1, "hello")))))
+    reopened = document(advance(written(1, "hello"), state=silent))
     assert (facts(reopened), reopened.turns) == ((3, False, False), silent.turns)
     assert facts(document(silence(reopened))) == (4, True, True)
 

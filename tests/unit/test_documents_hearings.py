@@ -132,12 +132,12 @@ def test_silence_puts_no_part_in_the_place_of_a_whole() -> None:
 
 def test_a_second_hearing_opens_what_silence_ended() -> None:
     """The line broke and its end never came; the recording has it all."""
-    silent = document(silence(after(*FIRST[:1])))
+    silent = after(*FIRST[:1], END_BY_SILENCE)
     reopened = document(advance(SECOND[0], state=silent))
     assert (facts(reopened), texts(reopened), reopened.aside_only) == ((3, False, False), ["hello asher"], False)
-    assert facts(document(silence(reopened))) == (4, True, True)
+    assert facts(document(advance(END_BY_SILENCE, state=reopened))) == (4, True, True)
     gathering = document(advance(SECOND[1], state=reopened))
-    over = document(silence(gathering))
+    over = document(advance(END_BY_SILENCE, state=gathering))
     assert (facts(over), gathering.aside_only, over.aside_only) == ((5, True, True), True, False)
     whole = after(*FIRST[:1], END_BY_SILENCE, *SECOND)
     assert (texts(whole), whole.complete, whole.interrupted) == ([turn.text for turn in SECOND[:3]], True, False)

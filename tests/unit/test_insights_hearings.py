@@ -169,3 +169,11 @@ def test_a_state_of_an_older_release_goes_on() -> None:
         state = fold(state, event)
     found = insight(state, LINEAGE)
     assert (found.complete, found.hearing, found.turns, found.changes) == (True, 2, 3, CHANGES)
+
+
+def test_turns_that_nobody_could_read_are_counted() -> None:
+    """Unclear ones, and those in a language without a translation, of the hearing that the insight shows."""
+    foreign = replace(said(2, language="sw"), status="untranslated")
+    unclear = said(3, kind="unclear")
+    assert of(said(1), foreign, unclear, said(4, kind="end")).unread == 2
+    assert of(said(1), foreign, unclear, said(4, kind="end"), again(1), again(4, kind="end")).unread == 0

@@ -4,8 +4,8 @@ import itertools
 from dataclasses import replace
 
 from callbus.topology import load
-from consumers.insights.join import fold, insight
-from consumers.insights.lineage import lineage
+from consumers.insights.join import Input, fold, insight, is_open, shows_more
+from consumers.insights.lineage import lineage, not_waited_for, stages_of, writer_of
 from consumers.insights.state import InsightState, dump, restore
 from schemas.records import (
     Alert,
@@ -18,7 +18,7 @@ from schemas.records import (
     SummarySentence,
 )
 from tests.cli import TOPOLOGY
-from tests.unit.test_insights import CALL, LINEAGE, MADE, WANJIKU, WHOLE_CALL, life, named, of, said, state_of
+from tests.unit.test_insights import CALL, LINEAGE, MADE, WANJIKU, WHOLE_CALL, life, named, of, said, stages, state_of
 
 SUMMARY = ("transcription", "translation", "ner", "documents", "summary")
 
@@ -127,12 +127,56 @@ def test_what_an_older_release_stored_has_no_dangers() -> None:
     assert restore(b'{"call_id":"call-1"}') == InsightState(call_id="call-1")
 
 
+BY_EVENT = {"CallEvent": ("transcription", "translation", "ner", "alerts")}
+TOLD = {kind: path for kind, path in LINEAGE.items() if kind not in BY_EVENT} | BY_EVENT
+
+
+def by_alerts(*events: Input, ends: int = 1, after: tuple[Input, ...] = ()) -> tuple[bool, str, int]:
+    """Whether the insight of the whole call is complete, how far alerts is, and how many alerts there are."""
+    marks = [life("judged", 9100 + n, stage="alerts") for n in range(ends)]
+    found = insight(state_of(*itertools.chain(*WHOLE_CALL), *events, *marks, *after), TOLD)
+    assert [one.stage for one in found.completeness][-1] == "alerts"
+    return found.complete, stages(found)["alerts"], len(found.alerts)
+
+
 def test_that_no_alert_came_keeps_no_call_open() -> None:
-    """Most calls have none: the group that raises them is not waited for."""
+    """Most calls have none: nobody waits for the group that raises them. But that it is down shows."""
+    assert by_alerts(ends=0) == (True, "waiting", 0)
+    assert by_alerts(alert(), ends=0) == (True, "partial", 1)
+    assert by_alerts() == (True, "complete", 0)
+    assert by_alerts(alert()) == (True, "complete", 1)
+    assert by_alerts(after=(life("failed", 9200, stage="alerts", reason="broken"),)) == (True, "failed", 0)
+    assert not is_open(state_of(*itertools.chain(*WHOLE_CALL)), TOLD)
+
+
+def test_alerts_tells_of_each_end() -> None:
+    """Of the second hearing anew, and once more where the call went on after a silence."""
+    second = replace(said(4, kind="end"), event_id="again", utterance_id="again", revision=2)
+    assert by_alerts(second)[1] == "partial"
+    assert by_alerts(second, ends=2)[1] == "complete"
+    goes_on = life("reopened", 9300, stage="transcription")
+    assert by_alerts(goes_on)[1] == "partial"
+    assert by_alerts(goes_on, ends=2)[1] == "complete"
+
+
+def test_word_of_alerts_is_one_more_revision_and_no_step_of_the_call() -> None:
+    """Told twice it says nothing new; until then every insight says that it is not known."""
+    before = state_of(life("started"), said(1))
+    after = fold(before, life("judged", stage="alerts"))
+    assert shows_more(before, after)
+    assert insight(after, TOLD).revision > insight(before, TOLD).revision
+    assert insight(after, TOLD).timeline == insight(before, TOLD).timeline
+    assert fold(after, life("judged", stage="alerts")) is after
+
+
+def test_the_shipped_graph_knows_who_tells_of_danger() -> None:
+    """Alerts themselves prove nothing of how far their stage is, call events do; one that is lost is nobody's."""
     topology = load(TOPOLOGY)
     found = lineage(topology, topology.group("insights"))
     assert "CallSummary" in found
     assert "Alert" not in found
+    assert not_waited_for(found) == stages_of(found)[-1] == "alerts"
+    assert writer_of(topology, "call-events") is None
 
 
 def test_a_later_change_of_a_state_is_another_event() -> None:
@@ -141,3 +185,13 @@ def test_a_later_change_of_a_state_is_another_event() -> None:
     assert first.event_id != second.event_id
     rest = {"event_id": "", "at_ms": 0, "revision": 0, "alerts": (), "timeline": (), "provenance": MADE}
     assert replace(first, **rest) == replace(second, **rest)
+
+
+def test_an_insight_names_the_one_that_it_replaces() -> None:
+    """What was published is no news by itself, and outlives the changelog."""
+    state = state_of(life("started"))
+    first = insight(state, LINEAGE)
+    told = restore(dump(replace(state, told_id=first.event_id)))
+    assert not shows_more(state, told)
+    second = insight(fold(told, said(1)), LINEAGE)
+    assert (first.previous_id, second.previous_id) == ("", first.event_id)

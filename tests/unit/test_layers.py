@@ -17,7 +17,7 @@ ONE_WAY, APART, NO_KAFKA, NO_MODELS = CONTRACTS
 FORBIDDEN = [
     ("schemas/gate.py", "callbus.ids", ONE_WAY),
     ("callbus/audio.py", "producers.player", ONE_WAY),
-    ("consumers/documents.py", "consumers.translation", APART),
+    ("consumers/documents/__init__.py", "consumers.translation", APART),
     ("consumers/heads.py", "consumers.classification", APART),  # what groups share is beneath them
     ("producers/player/files.py", "aiokafka", NO_KAFKA),
     ("callbus/audio.py", "torch", NO_MODELS),

@@ -6,13 +6,17 @@ never given up, not even when the call has ended. Nothing here needs a model.
 An ended call stays ended. What comes after its `end` (an utterance sent back from the dead letters, say) is folded in
 as ever and shows as a new revision, which is complete again: everything that is known to have been said is in it.
 
-A call that falls silent (a chat whose door crashed) is completed too, as `interrupted`, and so is one whose `end` says
-that it came by silence. Whatever comes after that opens the document again, until the next end or silence.
+A chat that falls silent (its door crashed) is completed too, as `interrupted`, and so is a call whose `end` says that
+it came by silence. Whatever comes after that opens the document again, until the next end or silence. That nothing
+comes of a voice call says nothing: transcription ends those that fall silent, and its `end` comes by way of stages that
+may be down for long while people speak.
 
 A call that is heard again (utterances of a higher revision) keeps the turns of the hearings apart. Those of the second
 gather in `aside` until its own `end` says that all are there: from then on they are the document, and those of the
 first stand aside, to compare with. So the document at last is the same however the two hearings come mixed. An end by
 silence does not put a part of a hearing in the place of a whole one.
+
+What was said before a name was known is redacted again once it is (`redacting`), so that no judgement quotes it.
 """
 
 import hashlib
@@ -21,10 +25,13 @@ from dataclasses import dataclass, replace
 
 from callbus.consumer import CallResult, CallSlice, Settings
 from callbus.ids import event_id
+from consumers.documents.redacting import Particulars, redacted
 from consumers.revisions import word_changes
 from schemas.records import CallDocument, Provenance, Turn, UtteranceEntities
 
 STAGE = "documents"
+
+_HEARD = ("speech", "gap", "unclear")  # by transcription
 
 Slice = CallSlice[UtteranceEntities, CallDocument]
 Result = CallResult[UtteranceEntities, CallDocument]
@@ -52,6 +59,7 @@ def fold(call_id: str, before: CallDocument | None, events: Sequence[UtteranceEn
     said = _Said.of(before)
     shown_before = (before.turns, said, before.changes) if before else ((), said, None)
     folded: list[UtteranceEntities] = []
+    came: set[tuple[int, str]] = set()
     turns = {(turn.revision, turn.utterance_id): turn for turn in (*before.turns, *before.aside)} if before else {}
     for event in events:
         if event.revision < said.hearing - 1:
@@ -61,16 +69,22 @@ def fold(call_id: str, before: CallDocument | None, events: Sequence[UtteranceEn
         if event.kind != "end":
             key, turn = (event.revision, event.utterance_id), _turn(event)
             old = turns.get(key)
-            news = news or turn != old
+            news = news or old is None or turn != replace(old, redacted_text=turn.redacted_text)
             if old and _when(old) != _when(turn):
                 del turns[key]  # among turns of its new time it is the last to arrive
             turns[key] = turn
+            came.add(key)
         said = after
         if news:
             folded.append(event)
     if not folded:
         return before
     kept = sorted((turn for turn in turns.values() if turn.revision >= said.hearing - 1), key=_when)
+    known = Particulars.of(kept)
+    settled = before is not None and known == Particulars.of((*before.turns, *before.aside))
+    kept = [
+        turn if settled and (turn.revision, turn.utterance_id) not in came else redacted(turn, known) for turn in kept
+    ]
     shown = tuple(turn for turn in kept if turn.revision == said.hearing)
     aside = tuple(sorted((turn for turn in kept if turn.revision != said.hearing), key=lambda turn: turn.revision))
     changes = word_changes([turn for turn in aside if turn.revision < said.hearing], shown)
@@ -117,8 +131,8 @@ class _Said:
 
 
 def _silent(before: CallDocument | None) -> CallDocument | None:
-    """The document of a call of which nothing more came; `before` itself if it is complete already."""
-    if before is None or before.complete:
+    """The document of a chat of which nothing more came; `before` itself of a voice call, or if it is complete."""
+    if before is None or before.complete or any(turn.kind in _HEARD for turn in (*before.turns, *before.aside)):
         return before
     said = _Said(before.hearing, True, True)
     return replace(
