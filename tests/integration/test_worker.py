@@ -208,7 +208,9 @@ async def test_slow_work_costs_neither_membership_nor_memory(kafka: Connection) 
     said = [utterance("call", f"{n}", start_ms=n) for n in range(3000)]
     consumer = Slow()
     await publish(kafka, "transcripts", said[:1], lambda _: 0)
-    async with running(kafka, "translation", consumer, limits=replace(LIMITS, queued_inputs=50)) as worker:
+    async with running(
+        kafka, "translation", consumer, limits=replace(LIMITS, queued_inputs=50, waiting_inputs=50)
+    ) as worker:
         await asyncio.to_thread(consumer.begun.wait, 20)
         member = worker._ownership.member
         await publish(kafka, "transcripts", said[1:], lambda _: 0)

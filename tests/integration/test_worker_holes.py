@@ -74,8 +74,9 @@ async def test_a_group_whose_offsets_kafka_has_dropped_does_not_begin_anew(kafka
     """It stood still for longer than `offsets.retention.minutes`; its retry log shows that it has worked. Who tells it
     where to go on is obeyed."""
     await publish(kafka, "transcripts", said(0, 1, 2), lambda _: 0)
-    async with running(kafka, "translation", Later()):
-        await read(kafka, "translation-retry", 3)
+    async with running(kafka, "translation", Later()) as worker:
+        owned = worker._ownership
+        await until(lambda: 0 in owned.lanes and len(owned.lanes[0].waiting) == 3)
     async with connected(kafka) as admin:
         await admin.delete_consumer_groups(["translation"])
     with pytest.raises(BrokerError, match=r"lane 0: Kafka has dropped.*translation-retry shows.*--topic transcripts "):
