@@ -35,6 +35,7 @@ COMMANDS = [
     "dlq show",
     "dlq replay",
     "dlq drop",
+    "dlq resume",
     "check",
     "evaluate",
     "reanalyse",
