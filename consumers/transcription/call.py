@@ -104,9 +104,9 @@ def fall_silent(call: Call, vad: Vad) -> Listened:
     A chunk that comes even so goes on from there, unless a last chunk has waited for it: then the call is over."""
     channels: dict[Speaker, Channel] = {}
     pieces: list[Piece] = []
-    last: AudioChunk | None = None
+    ends = [end for channel in call.channels.values() if (end := channel.waiting_end)]
+    last = max(ends, key=lambda end: (end.at_ms, end.event_id), default=None)  # the channels' order is a batch's
     for name, channel in call.channels.items():
-        last = channel.waiting_end or last
         channels[name], said = channel.finish(vad)
         pieces += said
     after = Call(channels, call.arrivals, call.newest)

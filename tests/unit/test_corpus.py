@@ -121,7 +121,7 @@ def test_the_heads_are_small() -> None:
 
 def test_a_broken_corpus_names_the_file(tmp_path: Path) -> None:
     """Missing, not YAML, or in another form."""
-    with pytest.raises(InputError, match=r"no callers/\*\.yaml"):
+    with pytest.raises(InputError, match=r"no callers/\*\*/\*\.yaml"):
         read_corpus(tmp_path)
     shutil.copytree(FOLDER, tmp_path / "corpus")
     (tmp_path / "corpus" / "background.yaml").write_text("small_talk: [", encoding="utf-8")
