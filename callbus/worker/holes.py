@@ -66,7 +66,7 @@ def check_known(group: Group, lane: int, committed: Collection[int | None], rest
     """
     if group.delivery != "exactly-once" or any(offset is not None for offset in committed):
         return
-    if restored.calls or restored.waiting.position:
+    if restored.calls or restored.worked:
         witness = group.changelog if restored.calls else group.retries
         its = " ".join(f"--topic {topic}" for topic in group.inputs)
         raise BrokerError(

@@ -25,6 +25,7 @@ class Restored:
 
     calls: dict[str, CallMemory] = field(default_factory=dict)
     waiting: Waiting = field(default_factory=Waiting)
+    worked: bool = False  # its retry log tells of something; its end would not: aborted transactions move it too
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ async def restore(
     async for tp, message in reader.read(starts):
         size_bytes += len(message.key or b"") + len(message.value or b"")
         if tp.topic == group.retries:
+            restored[tp.partition].worked = True
             waiting[tp.partition].append((message.offset, retry_log.read(as_input(message))))
         else:
             changelog.remember(restored[tp.partition].calls, codec, tp.topic, message)

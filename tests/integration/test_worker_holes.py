@@ -1,14 +1,16 @@
 """A worker whose log is not what it was: what is lost is said aloud, and never taken for what was done."""
 
+import asyncio
+
 import pytest
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from confluent_kafka.admin import AdminClient
 
 from callbus.consumer import Outcome, Retry
 from callbus.errors import BrokerError
 from callbus.kafka import Connection
-from callbus.topics import connected
 from schemas.records import Utterance
 from tests.builders import utterance
 from tests.integration.working import Echo, kafka, publish, read, running
@@ -77,8 +79,8 @@ async def test_a_group_whose_offsets_kafka_has_dropped_does_not_begin_anew(kafka
     async with running(kafka, "translation", Later()) as worker:
         owned = worker._ownership
         await until(lambda: 0 in owned.lanes and len(owned.lanes[0].waiting) == 3)
-    async with connected(kafka) as admin:
-        await admin.delete_consumer_groups(["translation"])
+    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+    await asyncio.to_thread(admin.delete_consumer_groups(["translation"])["translation"].result, 20)
     with pytest.raises(BrokerError, match=r"lane 0: Kafka has dropped.*translation-retry shows.*--topic transcripts "):
         async with running(kafka, "translation", Echo()) as worker:
             await until(lambda: worker._meter.current == "stopped")

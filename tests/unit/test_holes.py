@@ -48,7 +48,7 @@ async def test_who_has_committed_nothing_asks_nothing() -> None:
     assert await holes.expired(Log(KafkaError("not to be asked")), GROUP, {lane(0): None}) == 0
 
 
-KNOWN, WAITED, NEW = Restored({"call": CallMemory()}), Restored(waiting=Waiting(7)), Restored()
+KNOWN, WAITED = Restored({"call": CallMemory()}), Restored(worked=True)
 
 
 @pytest.mark.parametrize("restored", [KNOWN, WAITED], ids=["a changelog", "a retry log"])
@@ -60,9 +60,10 @@ def test_who_has_worked_and_has_no_offset_is_refused(restored: Restored) -> None
     holes.check_known(replace(GROUP, delivery="at-least-once"), 3, [None, None], restored)
 
 
-def test_a_new_group_has_neither() -> None:
-    """Nor has a lane that was added."""
-    holes.check_known(GROUP, 3, [None, None], NEW)
+@pytest.mark.parametrize("restored", [Restored(), Restored(waiting=Waiting(7))], ids=["nothing", "what was aborted"])
+def test_a_new_group_has_neither(restored: Restored) -> None:
+    """Nor has a lane that was added, nor a group that was killed in its first transaction there."""
+    holes.check_known(GROUP, 3, [None, None], restored)
 
 
 async def test_what_no_attempt_mends_is_raised() -> None:
