@@ -6,6 +6,7 @@ import pytest
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import CommitFailedError
 from confluent_kafka.admin import AdminClient
 
 from callbus.consumer import Outcome, Retry
@@ -24,12 +25,22 @@ LANE = TopicPartition("transcripts", 0)
 
 
 async def committed_by_hand(connection: Connection, offset: int) -> None:
-    """The group has come so far on lane 0, whatever the log holds."""
+    """The group has come so far on lane 0, whatever the log holds. A member that ended stays in it for its session."""
     consumer = AIOKafkaConsumer(**connection.client(), group_id="translation", enable_auto_commit=False)
     await consumer.start()
     consumer.assign([LANE])
-    await consumer.commit({LANE: offset})
+    async with asyncio.timeout(60):
+        while not await _accepted(consumer, offset):
+            await asyncio.sleep(0.2)
     await consumer.stop()
+
+
+async def _accepted(consumer: AIOKafkaConsumer, offset: int) -> bool:
+    try:
+        await consumer.commit({LANE: offset})
+    except CommitFailedError:
+        return False
+    return True
 
 
 def said(*numbers: int) -> list[object]:
