@@ -72,3 +72,10 @@ async def received(http: int, size: int, door: str = "plain") -> None:
     async with aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
         while wanted not in await (await session.get(f"http://127.0.0.1:{http}/metrics")).text():
             await asyncio.sleep(0.05)
+
+
+async def ready(http: int) -> None:
+    """Wait until the door has found its Kafka, by its own word."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
+        while (await session.get(f"http://127.0.0.1:{http}/readyz")).status != 200:
+            await asyncio.sleep(0.05)

@@ -187,10 +187,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
                 return
             for lane, committed in ready.items():
                 holes.check_known(self._group, lane, committed.values(), restored[lane])
-            for (
-                lane,
-                committed,
-            ) in ready.items():  # seek and publish in one step: a fetch in flight must not slip between
+            # From here on in one step: a fetch in flight must not slip between a seek and its lane.
+            for lane, committed in ready.items():
                 del by_lane[lane]
                 starts = {tp: offset or 0 for tp, offset in committed.items()}
                 starts[TopicPartition(retries, lane)] = restored[lane].waiting.position

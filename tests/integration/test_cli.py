@@ -239,6 +239,7 @@ def test_running_without_a_broker() -> None:
     assert "callbus: error: no Kafka broker answers at 127.0.0.1:1" in said
 
 
+@pytest.mark.alone  # on the broker that all share, with a member's name that other tests have too
 def test_running_a_group_until_it_is_told_to_stop(kafka: str) -> None:
     """It says when it is ready; SIGTERM ends it with exit code 0."""
     process = started("run", "documents", "--brokers", kafka, "--log-json", "--member", "0")

@@ -4,12 +4,11 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from callbus.broker import EmbeddedBroker
 from tests.cli import started
-from tests.doors import LIMIT_S, Door, received, running
+from tests.doors import LIMIT_S, Door, ready, received, running
 from tests.integration.secured import USER, SecuredBroker
 from tests.integration.test_line import broker, published, steps
 from tests.lines import assert_whole, chunks_of
@@ -32,8 +31,7 @@ async def test_a_door_takes_calls_and_is_stopped(broker: EmbeddedBroker, tmp_pat
         await whole.wait_closed()
         cut = await it.call("cut", 12_345)
         await received(http, 2 * (20_000 + 12_345))
-        async with aiohttp.ClientSession() as session:
-            assert (await session.get(f"http://127.0.0.1:{http}/readyz")).status == 200
+        await ready(http)
         other = started(
             "door", "plain", "--brokers", broker.bootstrap_servers, "--spool", tmp_path / "other",
             "--listen", str((await it.says("ready"))["port"]),
@@ -84,9 +82,7 @@ async def test_a_door_that_starts_before_kafka(broker: EmbeddedBroker, tmp_path:
         await received(http, 40_000)
         await asyncio.to_thread(broker.start)
         await it.says("kafka_back")
-        async with aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
-            while (await session.get(f"http://127.0.0.1:{http}/readyz")).status != 200:
-                await asyncio.sleep(0.05)
+        await ready(http)
         assert (await it.stopped())[0] == 0
     assert steps(await published(broker, "call-events"), "early") == ["started", "ended"]
     assert_whole(chunks_of(await published(broker, "call-audio"), "early", "unknown"), 20_000)
@@ -121,4 +117,4 @@ async def test_a_door_with_a_wrong_password_says_so(tmp_path: Path, monkeypatch:
     finally:
         await asyncio.to_thread(secured.node.stop)
     assert it.process.returncode == 5
-    assert f"does not let {USER} in with this password" in stderr
+    assert f"does not let user {USER} in with this password" in stderr
