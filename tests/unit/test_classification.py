@@ -21,7 +21,7 @@ from tests.documents import ROOT, SAMPLES, document, of_dialogue, of_sample, spo
 pytestmark = pytest.mark.model
 
 CORPUS = ROOT / "domain" / "corpus"
-OPTIONS = {"taxonomy": "domain/taxonomy.yaml", "heads": "domain/heads"}
+OPTIONS = {"no_case": "No case to deal with", "taxonomy": "domain/taxonomy.yaml", "heads": "domain/heads"}
 
 
 def minilm() -> Model:
