@@ -29,7 +29,7 @@ def test_live_is_as_good_as_cut_at_the_truth(record_property: Callable[[str, obj
     truth, live, offline = list[str](), list[str](), list[str]()
     for play in plays(0):
         said, reference = run.said[play.call_id], _truth(play.path.stem)
-        assert not [one for one in said if one.degraded]
+        assert not [one for one in said if set(one.degraded) - {"revisions"}]  # fewer partials change no word
         begin = len(truth)
         truth += map(_joined, reference.values())
         live += [normalised(text(said, speaker)) for speaker in ("agent", "caller")]
