@@ -97,8 +97,8 @@ async def _load_and_run(
     await none_has_stopped(groups, connection)
     with ModelThreads() as threads:
         exist = asyncio.create_task(kafka_is_ready(groups, meters, connection, wait_s))  # models load meanwhile
-        # One after the other: what libraries compile while they load breaks CPython 3.11 in two threads at once (its
-        # gh-106905: "AST constructor recursion depth mismatch").
+        # One after the other: what libraries parse while they load fails now and then in two threads at once, before
+        # CPython 3.11.8 and 3.12.2 (gh-106905: "AST constructor recursion depth mismatch").
         consumers = [await _load(topology, group, threads.of(group)) for group in groups]
         await exist
         _keep_models_out_of_collections()

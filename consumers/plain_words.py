@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-_WORD = re.compile(r"[^\W_]+")
+WORD = re.compile(r"[^\W_]+")
 
 _NUMBERS = """
 zero oh o nought naught nil one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -46,7 +46,7 @@ PLAIN = NUMBERS.union(_FUNCTION.split(), _KIN_AND_TITLES.split(), _PLACES.split(
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a text, casefolded."""
-    return tuple(_WORD.findall(text.casefold()))
+    return tuple(WORD.findall(text.casefold()))
 
 
 def telling(name: str) -> Sequence[str]:
@@ -54,5 +54,5 @@ def telling(name: str) -> Sequence[str]:
 
     A name that was heard as English words holds those too, with a small letter.
     """
-    words = [word for word in _WORD.findall(name) if len(word) > 1 and word.casefold() not in PLAIN]
+    words = [word for word in WORD.findall(name) if len(word) > 1 and word.casefold() not in PLAIN]
     return [word.casefold() for word in words if word[0].isupper()] or [word.casefold() for word in words]

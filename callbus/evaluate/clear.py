@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
+from callbus.evaluate import wording
 from callbus.evaluate.heard import Heard
 from callbus.evaluate.redaction import masked_characters, secrets
 from callbus.evaluate.wording import normalised, places
@@ -25,13 +26,7 @@ SHOWN = ("Alert", "CallSummary", "CallInsight")
 NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
 
 _TEXTS = frozenset({"text", "due", "reason", "subject", "before", "after"})  # fields with words; ids name the file
-_DIGITS = {
-    word: str(digit)
-    for digit, words in enumerate(
-        ("zero oh nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-    )
-    for word in words.split()
-}
+_DIGITS = {word: str(digit) for digit, word in enumerate(wording.NUMBERS[:10])} | {"oh": "0", "nought": "0"}
 _MORE = re.compile(
     r"double|treble|triple|ten|eleven|twelve|\w+teen|(twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand"
 )

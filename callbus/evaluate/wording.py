@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_NUMBERS = (
+NUMBERS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
@@ -27,9 +27,9 @@ def normalised(text: str, *, english: bool = True) -> str:
 
 
 def _spoken(number: str) -> str:
-    if len(number) <= 2 and int(number) < len(_NUMBERS) and not number.startswith("0"):
-        return _NUMBERS[int(number)]
-    return " ".join(_NUMBERS[int(digit)] for digit in number)
+    if len(number) <= 2 and int(number) < len(NUMBERS) and not number.startswith("0"):
+        return NUMBERS[int(number)]
+    return " ".join(NUMBERS[int(digit)] for digit in number)
 
 
 def places(phrase: str, text: str, *, english: bool = True) -> list[tuple[int, int]]:

@@ -57,7 +57,8 @@ async def _end(consumer: AIOKafkaConsumer, group: Group) -> int:
 
 
 async def _noted(consumer: AIOKafkaConsumer, note: Mapping[TopicPartition, OffsetAndMetadata]) -> bool:
-    """False while the group rebalances: it will be written as who we are after that."""
+    """False while the group rebalances: it will be written as who we are after that. Where it has members and we are
+    none, too."""
     try:
         await consumer._coordinator.commit_offsets(None, note)
     except CommitFailedError:
@@ -83,11 +84,7 @@ async def resume(connection: Connection, group: Group) -> str:
     Raises StillRunning while it has members, BrokerError.
     """
     async with reader(connection, group_id=group.name) as consumer, told(connection, needs(group)):
-        consumer.assign([place(group)])
         reason = await fetch_note(consumer, place(group))
-        if reason:
-            try:
-                await consumer.commit({place(group): OffsetAndMetadata(await _end(consumer, group), "")})
-            except CommitFailedError as problem:
-                raise StillRunning(f"group {group.name} still has members") from problem
+        if reason and not await _noted(consumer, {place(group): OffsetAndMetadata(await _end(consumer, group), "")}):
+            raise StillRunning(f"group {group.name} still has members")
         return reason

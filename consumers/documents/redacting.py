@@ -5,16 +5,14 @@ again wherever it was said, as whole words: a name by each of its words, all els
 on nothing but the turn and what the call holds, so it is the same however the turns came.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consumers.plain_words import NAMES_TOO, PLAIN, telling, words_of
+from consumers.plain_words import NAMES_TOO, PLAIN, WORD, telling, words_of
 from schemas.records import Entity, Turn
 
 Phrase = tuple[str, ...]
 
-_WORD = re.compile(r"[^\W_]+")
 _ARTICLES = ("the", "a", "an")
 _TELLING = 3  # so many plain words in a row tell something after all: "zero seven one"
 _SHORTEST = 3  # letters of a name that may have an "s" behind it
@@ -58,7 +56,7 @@ def redacted(turn: Turn, known: Particulars) -> Turn:
 
 def _again(turn: Turn, known: Particulars) -> Iterator[tuple[int, int, str]]:
     """Where the turn says what the call holds, beside what was found in it."""
-    words = [(word.start(), word.end(), word[0]) for word in _WORD.finditer(turn.text)] if known.starts else []
+    words = [(word.start(), word.end(), word[0]) for word in WORD.finditer(turn.text)] if known.starts else []
     folded = tuple(word.casefold() for _, _, word in words)
     cased = any(character.isupper() for character in turn.text)
     at = 0

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 
-from consumers.plain_words import NUMBERS, PLAIN, telling, words_of
+from consumers.plain_words import NUMBERS, PLAIN, WORD, telling, words_of
 from schemas.records import Entity
 
 MASK = "…"
@@ -29,7 +29,6 @@ _UNSAFE = re.compile(
 )
 _TOKEN = re.compile(r"[^\W\d_][\w-]*")
 _TECHNICAL = re.compile(r"\w*(?:Error|Exception)|Avro|CUDA|FLAC|GPU|HTTP|Kafka|URI|WAV")
-_WORD = re.compile(r"[^\W_]+")
 _BY_WORD = ("NAME", "LOCATION")
 _RUN = 3  # words in a row that tell what a longer phrase told
 _NUMBER = "#"  # no word: stands for any number of the call
@@ -88,7 +87,7 @@ def _known(text: str, names: Collection[str], call_id: str) -> Iterator[tuple[in
     """Where the text says what `names` stand for."""
     if digest(_NUMBER, call_id) in names:
         yield from (figures.span() for figures in _FIGURES.finditer(text))
-    found = [(word.start(), word.end(), word[0].casefold()) for word in _WORD.finditer(text)]
+    found = [(word.start(), word.end(), word[0].casefold()) for word in WORD.finditer(text)]
     hidden = [False] * len(found)
     for length in range(1, _RUN + 1):
         for at in range(len(found) - length + 1):

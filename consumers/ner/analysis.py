@@ -18,8 +18,9 @@ from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecog
 
 from callbus.errors import ModelError
 from consumers.ner import ages, cues, dates
-from consumers.ner.gazetteer import Gazetteer, fold
+from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.words import Grammar, Span, Word, could_be_name, covered, split
+from consumers.spelling import fold
 
 # The one table between the model's labels (OntoNotes) and ours; what it lacks is ignored. DATE and TIME are ignored on
 # purpose: spaCy takes phone numbers and ages for dates.

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from consumers.ner.gazetteer import fold
 from consumers.ner.numerals import BETWEEN, JOINS, ONES, REPEATS, TEENS_AND_TENS, TIMES, WORDS_TOO, kindred
+from consumers.spelling import fold
 
 # fmt: off
 _ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -1,7 +1,6 @@
 """The word lists of domain/gazetteer: names and places of the helplines' countries, and the words around them."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from callbus.errors import TopologyError
 from consumers.ner.sounds import Sounds
+from consumers.spelling import fold
 
 Phrase = tuple[str, ...]
-
-
-def fold(word: str) -> str:
-    """`word` without case and accents: what two spellings of a name have in common."""
-    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
 
 
 class _File(BaseModel):

@@ -2,8 +2,8 @@
 
 from collections.abc import Container, Sequence
 
-from consumers.ner.gazetteer import fold
 from consumers.ner.sounds import sound
+from consumers.spelling import fold
 from schemas.records import Placeholder
 
 _PARENTS = frozenset({"mama", "baba", "mai", "amai", "maama"})  # called after their child

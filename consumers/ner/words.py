@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from consumers.ner.gazetteer import Gazetteer, fold
+from consumers.ner.gazetteer import Gazetteer
+from consumers.spelling import fold
 
 # A whole number below 200, in digits or words: an age.
 COUNT = (

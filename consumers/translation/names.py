@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from callbus.errors import TopologyError
-from consumers.translation.small_words import folded
+from consumers.spelling import fold
 
 _LISTS = (("names.yaml", "names"), ("places.yaml", "places"))
 
@@ -19,7 +19,7 @@ def known_names(folder: Path) -> frozenset[str]:
         try:
             content: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
             words = [*content["ordinary"], *(word for several in content[groups].values() for word in several)]
-            found.update(folded(word) for word in words if " " not in word)
+            found.update(fold(word) for word in words if " " not in word)
         except OSError as error:
             raise TopologyError(
                 f"{path}:1: can't be read ({error.strerror}); set `gazetteer:` to the folder of word lists"

@@ -12,8 +12,9 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from consumers.spelling import fold
 from consumers.translation.sentences import beginnings
-from consumers.translation.small_words import folded, speaks_for
+from consumers.translation.small_words import speaks_for
 
 _STAND_INS = ("Machava", "Sitoe", "Nhantumbo", "Chissano", "Mondlane", "Okello", "Mwangi", "Njoroge")
 """Copied unchanged in every one of 13 sentences tried with each."""
@@ -101,9 +102,7 @@ def _by_capital(sentence: str, language: str, known: Container[str]) -> Iterator
         parts = found.group().split("-")
         shouted = len(found.group()) > 1 and found.group().isupper()
         if ordinary is None:
-            named = any(folded(part) in known for part in parts) and folded(found.group()) not in _DAYS.get(
-                language, ()
-            )
+            named = any(fold(part) in known for part in parts) and fold(found.group()) not in _DAYS.get(language, ())
         else:
             named = not any(part.casefold() in ordinary for part in parts)
         if named and not shouted and found.start() not in begins:
@@ -112,14 +111,14 @@ def _by_capital(sentence: str, language: str, known: Container[str]) -> Iterator
 
 def _by_cue(sentence: str, language: str, known: Container[str]) -> Iterator[tuple[int, int]]:
     subject = _SUBJECT.get(language)
-    if subject and (first := subject.match(sentence)) and folded(first.group(1)) in known:
+    if subject and (first := subject.match(sentence)) and fold(first.group(1)) in known:
         yield first.span(1)
     cues = _CUES.get(language)
     for cue in cues.finditer(sentence) if cues else ():
         end = cue.end()
         for _ in range(_CALLED_SO):
             word = _CALLED.match(sentence, end)
-            if not word or folded(word.group(1)) not in known or speaks_for(word.group(1), language):
+            if not word or fold(word.group(1)) not in known or speaks_for(word.group(1), language):
                 break
             yield word.span(1)
             end = word.end()

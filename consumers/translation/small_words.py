@@ -1,13 +1,14 @@
 """The commonest words of some languages, by which a stretch of speech is told to be in one of them. Pure.
 
-Small words, and what children speak of most. Folded (`folded`). A word of several languages stands in each of them and
+Small words, and what children speak of most. Folded (`fold`). A word of several languages stands in each of them and
 says nothing between them: "no", "me" and "as" are Portuguese too. Names and greetings that everybody mixes into
 English (mama, baba) stand in none. Source: general knowledge of each language.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
+
+from consumers.spelling import fold
 
 _EN = """
 the of and a an in on at to for from by with without into about after before over under out up down off as is am are was
@@ -66,14 +67,9 @@ JOINING = frozenset(_JOINING.split())
 """What a clause begins with."""
 
 
-def folded(word: str) -> str:
-    """`word` in small letters without accents."""
-    return "".join(char for char in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(char))
-
-
 def speaks_for(word: str, language: str) -> bool:
     """Whether a word, as it was written, is one of the language's commonest, or has the shape of its words."""
-    if folded(word) in WORDS.get(language, ()):
+    if fold(word) in WORDS.get(language, ()):
         return True
     shape = _SHAPES.get(language)
     return bool(shape and shape.fullmatch(word.casefold().replace("’", "'")))  # noqa: RUF001

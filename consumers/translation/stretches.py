@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consumers.translation.small_words import JOINING, WORDS, folded, speaks_for
+from consumers.spelling import fold
+from consumers.translation.small_words import JOINING, WORDS, speaks_for
 
 _CHANGE = 2.5  # words of evidence that a change of language must outweigh
 _CHANGE_AT_PAUSE = 1.5  # at the beginning of a sentence or clause
@@ -53,7 +54,7 @@ def _languages(tokens: Sequence[str], declared: str, target: str) -> list[str]:
     for n, token in enumerate(tokens):
         words = [word for word in _WORD.findall(token) if len(word) > 1 or word == token]  # no letter that is spelt out
         if n:
-            begins = before.endswith(_PAUSE) or any(folded(word) in JOINING for word in words[:1])
+            begins = before.endswith(_PAUSE) or any(fold(word) in JOINING for word in words[:1])
             cost = _CHANGE_AT_PAUSE if begins else _CHANGE
             other = max(candidates, key=lambda each: best[each])
             came_from.append({each: other if best[other] - cost > best[each] else each for each in candidates})

@@ -7,11 +7,12 @@ import pytest
 from callbus.errors import TopologyError
 from consumers.ner import cues
 from consumers.ner.expecting import answers, expected_after
-from consumers.ner.gazetteer import Gazetteer, fold
+from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.reading import Reading, read
 from consumers.ner.register import Register
 from consumers.ner.spans import resolve
 from consumers.ner.words import Grammar, Span, split
+from consumers.spelling import fold
 
 FOLDER = Path(__file__).parents[2] / "domain/gazetteer"
 GAZETTEER = Gazetteer.read(FOLDER)

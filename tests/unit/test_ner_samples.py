@@ -11,7 +11,7 @@ import pytest
 
 from callbus.consumer import CallSlice
 from consumers.ner import Ner
-from consumers.ner.gazetteer import fold
+from consumers.spelling import fold
 from schemas.records import UtteranceEntities
 from tests.unit.test_ner import SPACY, load_ner, translation
 
