@@ -1,6 +1,6 @@
 """What a stage puts on Kafka, in bytes: events, states, dead letters, and word to the call of what befell it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,9 +27,10 @@ _LARGEST_BYTES = MAX_DOCUMENT_BYTES - 64 * 1024  # key, headers and framing come
 
 
 class Outbox:
-    """Makes one group's records."""
+    """Makes one group's records. `loose` are its outputs that are at-least-once."""
 
-    def __init__(self, topology: Topology, group: Group, codec: Codec) -> None:
+    def __init__(self, topology: Topology, group: Group, codec: Codec, loose: Collection[str] = ()) -> None:
+        self.loose = loose
         self._group = group
         self._codec = codec
         self._outputs = {topology.topic(name).schema: name for name in group.outputs}

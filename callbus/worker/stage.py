@@ -7,7 +7,7 @@ only once the whole batch has succeeded, so that a batch that raises can simply 
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import cast
 
 from callbus.clock import now_ms
@@ -21,6 +21,7 @@ from callbus.worker.arrivals import Arrival, Fate, decode, hold_up
 from callbus.worker.blame import blame_on
 from callbus.worker.lane import Lane
 from callbus.worker.memory import CallMemory
+from callbus.worker.moving import Move, moved
 from callbus.worker.outbox import Outbox, at_once
 from callbus.worker.records import Input, OutRecord
 
@@ -51,20 +52,6 @@ class Finished:
     one_of_the_dead: tuple[str, int, int] | None = None  # where it came from, as (topic, lane, offset)
 
 
-@dataclass(slots=True)
-class _Move:
-    """What a call's memory becomes if the batch succeeds."""
-
-    lane: Lane
-    call_id: str
-    call: CallMemory
-    heard: bool
-    changed: bool  # the state, or what is remembered beside it
-    told: bool  # something of it can be seen outside: a replay must not repeat it
-    word: str = ""  # "interrupted" or "reopened", where its call was told so
-    records: list[OutRecord] = field(default_factory=list)
-
-
 class Stage:
     """A group's consumer between its codec and its topics. `loose` are its outputs that are at-least-once."""
 
@@ -72,8 +59,8 @@ class Stage:
         self._group = group
         self._consumer = consumer
         self._codec = codec
-        self._outbox = Outbox(topology, group, codec)
         self.loose = frozenset(name for name in group.outputs if topology.topic(name).delivery != "exactly-once")
+        self._outbox = Outbox(topology, group, codec, self.loose)
         self._room = halving.Room()
         self._ages = Ages()
         self._turn = 0
@@ -141,9 +128,7 @@ class Stage:
                     arrival.refusal = too_large
         return records
 
-    def _stateful(
-        self, arrivals: Sequence[Arrival], lanes: Mapping[int, Lane], silent: Sequence[Silent]
-    ) -> list[_Move]:
+    def _stateful(self, arrivals: Sequence[Arrival], lanes: Mapping[int, Lane], silent: Sequence[Silent]) -> list[Move]:
         by_call: dict[tuple[int, str], list[Arrival]] = {who: [] for who in self._going_on(lanes)}
         since = {(one.lane, one.call_id): one.since_ms for one in silent}
         for who in since:
@@ -177,7 +162,7 @@ class Stage:
             self._note(by_call[who], result)
         hold_up(arrivals)
         return [
-            self._moved(lanes[who[0]], who[1], calls[who], its, advanced.get(who), since.get(who))
+            moved(self._outbox, lanes[who[0]], who[1], calls[who], its, advanced.get(who), since.get(who))
             for who, its in by_call.items()
         ]
 
@@ -194,52 +179,6 @@ class Stage:
         self._turn += 1
         return [waiting[self._turn % len(waiting)]] if waiting else []
 
-    def _moved(
-        self,
-        lane: Lane,
-        call_id: str,
-        before: CallMemory,
-        its: Sequence[Arrival],
-        advanced: halving.Advanced | None,
-        silent_since_ms: int | None,
-    ) -> _Move:
-        taken = [arrival for arrival in its if arrival.to_work_on]
-        call, word, records = before, "", []
-        if advanced is not None and (result := advanced.result) is not None:
-            try:
-                records = [self._outbox.made(lane.number, record) for record in result.events]
-            except Reject as too_large:
-                if not taken:
-                    raise
-                for arrival in taken:
-                    arrival.refusal = too_large
-                taken = []
-            else:
-                arrived = [(arrival.record.event_id, *arrival.place) for arrival in taken]
-                holding = result.holding and result.holding.event_id
-                call = before.moved(result.state, result.memory, arrived, holding, result.unfinished)
-        if before.interrupted and taken:
-            word = "reopened"
-            records.insert(0, self._outbox.reopened(taken[0]))
-        elif before.interrupted and silent_since_ms is not None:
-            call = CallMemory(resume=before.resume, refused=before.refused)  # nobody has asked for it for long
-        elif silent_since_ms is not None and records:
-            word = "interrupted"
-            records.append(self._outbox.interrupted(lane.number, call_id, call.resume, silent_since_ms))
-            call = replace(call, interrupted=call.state is not None, heard_ms=silent_since_ms)
-        elif before.interrupted:
-            call = replace(call, interrupted=True, heard_ms=before.heard_ms)
-        if call.interrupted:
-            records = self._outbox.mark_interrupted(records)
-        refused = [arrival.place for arrival in its if arrival.dead]
-        changed = (call.state, call.interrupted) != (before.state, before.interrupted)
-        told = (
-            bool(refused)
-            or any(one.topic not in self.loose for one in records)
-            or any(a.entry is not None and a.entry.replayed for a in taken)
-        )
-        return _Move(lane, call_id, call.refusing(refused), bool(its), changed, told, word, records)
-
     def _note(self, its: Sequence[Arrival], advanced: halving.Advanced) -> None:
         """What the consumer refused of a call's inputs, and what had to be left for that."""
         refused = {id(record): problem for record, problem in advanced.refused}
@@ -251,7 +190,7 @@ class Stage:
                 arrival.refused(problem, self._group.retry.attempts)
 
     def _move(
-        self, batch: Sequence[Input], lanes: Mapping[int, Lane], moves: Sequence[_Move]
+        self, batch: Sequence[Input], lanes: Mapping[int, Lane], moves: Sequence[Move]
     ) -> dict[tuple[str, int], int]:
         touched = {message.lane for message in batch} | {move.lane.number for move in moves}
         now_s = time.monotonic()
@@ -262,7 +201,7 @@ class Stage:
             lanes[number].settle()
         return {(topic, number): at for number in touched for topic, at in lanes[number].committable().items()}
 
-    def _counts(self, arrivals: Sequence[Arrival], moves: Sequence[_Move]) -> Counter[str]:
+    def _counts(self, arrivals: Sequence[Arrival], moves: Sequence[Move]) -> Counter[str]:
         counts = Counter(
             "rejected" if arrival.dead else arrival.fate.name.lower()
             for arrival in arrivals

@@ -7,7 +7,6 @@ counts as waiting from then on; it is worked on once it has been fetched back. P
 else is called between two batches, or by the batch itself.
 """
 
-import heapq
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from itertools import chain, islice, takewhile
 from callbus.worker.fetched_back import FetchedBack
 from callbus.worker.records import Input
 from callbus.worker.retry_log import Attempt, Entry, Settled
+from callbus.worker.turns import Turns
 
 _LOOK_AGAIN_MS = 50
 
@@ -40,9 +40,7 @@ class Waiting:
         self._calls: dict[bytes, deque[str]] = {}
         self._announced: defaultdict[bytes, dict[str, Entry]] = defaultdict(dict)  # written, not fetched back yet
         self._origins: dict[tuple[str, int], str] = {}
-        self._due: list[tuple[int, int, bytes]] = []  # a heap: each call once, by when its first entry is due
-        self._turns = 0
-        self._turn_of: dict[bytes, int] = {}  # which of the heap's items is the call's; the others are outdated
+        self._turns = Turns()  # of the calls, by when their first entries are due
         self._fetched = FetchedBack()
 
     def __len__(self) -> int:
@@ -83,7 +81,7 @@ class Waiting:
                 case Settled() if said.id in self._entries:
                     self._drop(said.id)
         self.position = position
-        self._due = []
+        self._turns.clear()
         for key in self._calls:
             self._line_up(key)
 
@@ -119,15 +117,12 @@ class Waiting:
         yet can't: it would be worked on once more when the lane comes to it, if its call's memory rests on it.
         """
         self._take_in()
-        while most > 0 and self._due and self._due[0][0] <= now_ms:
-            _, turn, key = heapq.heappop(self._due)
-            queue = self._calls.get(key)
-            if not queue or self._turn_of.get(key) != turn:
-                continue
+        while most > 0 and (key := self._turns.pop(now_ms)) is not None:
+            queue = self._calls[key]
             first_ones = (queue[n] for n in range(min(most, of_a_call, len(queue))))
             ids = list(takewhile(self._free(key, may), first_ones))
             if not ids:
-                self._push(now_ms + _LOOK_AGAIN_MS, key)
+                self._turns.set(key, now_ms + _LOOK_AGAIN_MS)
                 continue
             most -= len(ids)
             for entry_id in ids:
@@ -163,7 +158,7 @@ class Waiting:
         """When to `take` again; None if nothing waits here."""
         if self._fetched:
             return 0
-        return self._due[0][0] if self._due else None
+        return self._turns.next_ms()
 
     def announce(self, entry: Entry) -> None:
         """The entry is being written; it will be fetched back."""
@@ -247,17 +242,12 @@ class Waiting:
         queue.remove(entry_id)  # the first one, always: a call's inputs are settled in order
         if not queue:
             del self._calls[key]
-            self._turn_of.pop(key, None)
+            self._turns.forget(key)
         if not entry.replayed:
             self._origins.pop((entry.input.topic, entry.input.offset), None)
 
     def _line_up(self, key: bytes) -> None:
-        self._push(self._entries[self._calls[key][0]].entry.due_ms, key)
-
-    def _push(self, due_ms: int, key: bytes) -> None:
-        self._turns += 1
-        self._turn_of[key] = self._turns
-        heapq.heappush(self._due, (due_ms, self._turns, key))
+        self._turns.set(key, self._entries[self._calls[key][0]].entry.due_ms)
 
 
 def _before(entry: Entry, message: Input) -> bool:

@@ -2,43 +2,39 @@
 
 * fetch polls Kafka without a pause, so that membership never depends on the model, and queues what it brings by lane
   (`intake.py`);
-* work forms a batch over all lanes and gives it to the consumer in the model's thread;
+* work forms a batch over all lanes and gives it to the consumer in the model's thread (`work.py`);
 * commit writes all that was finished since the last commit, outputs, states and offsets, in one transaction
   (`commits.py`): while one batch is being committed the next is being worked on.
 """
 
 import asyncio
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from callbus import clock
 from callbus.codec import Codec
 from callbus.consumer import Stateful, Stateless
 from callbus.errors import BrokerError, Fenced, TooManyDeadLetters
 from callbus.kafka import Connection
 from callbus.observe.meter import GroupMeter
 from callbus.topology import Group, Topology
-from callbus.worker import breaker, clients, ending, hand, kip345
+from callbus.worker import breaker, clients, ending, kip345
 from callbus.worker.commits import Commits, Result
 from callbus.worker.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from callbus.worker.intake import Intake
 from callbus.worker.kip447 import GroupMetadata
-from callbus.worker.lane import Lane
-from callbus.worker.limits import Counted, DeadLetterLimit, Limits
+from callbus.worker.limits import Limits
 from callbus.worker.metered import Metered
 from callbus.worker.ownership import Ownership
 from callbus.worker.readback import ReadBack
 from callbus.worker.records import Input
 from callbus.worker.restoring import Restored, restore
-from callbus.worker.stage import Finished, Stage
+from callbus.worker.stage import Stage
 from callbus.worker.watch import Watch
+from callbus.worker.work import Work
 
 log = structlog.get_logger(__name__)
 
@@ -60,26 +56,22 @@ class Worker:
         meter: GroupMeter | None = None,
     ) -> None:
         """`consumer` does the work, in `executor`; `member` is this process's stable name within the group."""
-        timeouts = timeouts or clients.Timeouts()
+        limits, timeouts = limits or Limits(), timeouts or clients.Timeouts()
         self.group = group
         self.settled = asyncio.Event()  # every lane that is assigned to us is open
         self._meter = meter or GroupMeter(group.name)
-        self._limits = limits or Limits()
-        self._limit = DeadLetterLimit(group)
-        self._stage = Stage(topology, group, Metered(consumer, self._meter), codec)
+        stage = Stage(topology, group, Metered(consumer, self._meter), codec)
         self._codec = codec
         self._connection = connection
-        self._executor = executor
         self._consumer = clients.consumer(connection, group.name, member, timeouts)
         self._reader = ReadBack(connection)
         at_least_once = group.delivery == "at-least-once"
-        loose = clients.loose_producer(connection, timeouts) if at_least_once or self._stage.loose else None
+        loose = clients.loose_producer(connection, timeouts) if at_least_once or stage.loose else None
         delivery: Delivery = (
             AtLeastOnce(loose, self._consumer)
             if at_least_once and loose
             else ExactlyOnce(clients.producer(connection, group.name, member, timeouts))
         )
-        self._loose = loose
         self._clients = (delivery, *([loose] if loose and not at_least_once else []), self._reader, self._consumer)
         self._ownership = Ownership(
             self._consumer,
@@ -91,26 +83,32 @@ class Worker:
             self._meter.expired,
             self._may_go_on,
         )
-        self._intake = Intake(group, self._consumer, self._ownership, self._limits, self._meter, self._arrived)
+        self._intake = Intake(group, self._consumer, self._ownership, limits, self._meter, self._arrived)
         self._commits = Commits(
             group,
             delivery,
             self._ownership,
             self._meter,
-            self._limits,
+            limits,
             connection,
             self._busy,
             self._committed,
             self._thrown_away,
         )
         self._watch = Watch(group, self._consumer, self._ownership, self._meter, connection, self._uncommitted)
+        self._work = Work(
+            group,
+            stage,
+            executor,
+            self._ownership,
+            self._commits,
+            limits,
+            self._meter,
+            loose,
+            self._watch,
+            self._trip,
+        )
         self._stopping = asyncio.Event()
-        self._more = asyncio.Event()  # there may be work to take: inputs, lanes, or room
-        self._idle = asyncio.Event()  # nothing is in hand
-        self._idle.set()
-        self._in_hand: Sequence[Input] = ()  # what the consumer has now
-        self._working = False
-        self._turns = 0  # batches taken
 
     async def run(self) -> None:
         """Join the group and work. Returns after `stop`; raises BrokerError, Fenced, or what the consumer raised."""
@@ -141,6 +139,7 @@ class Worker:
 
     def stop(self) -> None:
         """Finish what is in hand, commit it, leave, and let `run` return."""
+        self._work.stop()
         self._stopping.set()
 
     async def ready(self) -> None:
@@ -154,7 +153,8 @@ class Worker:
 
     async def _until_stopped(self) -> None:
         loops: list[asyncio.Future[Any]] = [
-            asyncio.create_task(loop()) for loop in (self._intake.run, self._work, self._commits.run, self._watching)
+            asyncio.create_task(loop())
+            for loop in (self._intake.run, self._work.run, self._commits.run, self._watching)
         ]
         stop = asyncio.create_task(self._stopping.wait())
         vital = [*loops, self._ownership.failure]
@@ -166,129 +166,44 @@ class Worker:
         finally:
             await ending.cancel([*loops, stop])
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            taken, member, waited_s = await self._next()
-            lanes, epoch, began_ns = dict(self._ownership.lanes), self._commits.epoch, time.time_ns()
-            self._meter.batch(len(taken.batch), waited_s)
-            self._in_hand = taken.batch
-            try:
-                finished = await loop.run_in_executor(self._executor, self._in_the_models_thread, taken, lanes)
-            finally:
-                self._working, self._in_hand = False, ()
-            if epoch == self._commits.epoch:
-                counted = await self._count(finished)
-                sent = self._send(finished)
-                self._commits.add(Result(member, finished, began_ns, time.time_ns(), sent, counted))
-            self._commits.wake()
-            self._note_idle()
-
-    async def _count(self, finished: Finished) -> Counted:
-        try:
-            return self._limit.count(len(finished.inputs), finished.dead, time.monotonic(), finished.one_of_the_dead)
-        except TooManyDeadLetters as problem:
-            self._note_idle()  # a rebalance need not wait for us
-            await self._finish()  # what was finished before is good, or there to be looked at: it is committed
-            await breaker.trip(self._consumer, self.group, str(problem))
-            raise
-
-    def _thrown_away(self, result: Result) -> None:
-        """It comes again, and counts then."""
-        if result.counted is not None:
-            self._limit.take_back(result.counted)
-
-    def _send(self, finished: Finished) -> "asyncio.Task[None] | None":
-        """What no transaction holds up goes out at once."""
-        return asyncio.create_task(self._loose.publish(finished.loose)) if self._loose and finished.loose else None
-
-    def _in_the_models_thread(self, taken: hand.Hand, lanes: Mapping[int, Lane]) -> Finished:
-        structlog.contextvars.bind_contextvars(group=self.group.name)  # for what the consumer logs
-        return self._stage.work(taken.batch, lanes, taken.silent, taken.crowd)
-
-    async def _next(self) -> tuple[hand.Hand, GroupMetadata, float]:
-        """Waits for inputs, and then up to max_wait_ms for a full batch. It, as whom, how long it waited."""
-        size, max_wait_s = self.group.batch.size, self.group.batch.max_wait_ms / 1000
-        began_s: float | None = None  # since when a batch is waiting to be full
-        while True:
-            member, lanes = self._ownership.member, self._ownership.lanes
-            now_s, now_ms = time.monotonic(), clock.now_ms()
-            unfinished = any(lane.unfinished for lane in lanes.values())
-            sleep_s = hand.look_again_s(lanes.values(), now_ms)
-            urgent = (
-                unfinished
-                or sleep_s == 0
-                or any(hand.has_silent(self.group, lanes[n], now_s) for n in self._watch.quiet if n in lanes)
-            )
-            queued = sum(map(len, lanes.values()))
-            if member is not None and (queued or urgent) and not self._stopping.is_set() and self._commits.has_room:
-                began_s = began_s or now_s
-                sleep_s = began_s + max_wait_s - now_s
-                if urgent or queued >= size or sleep_s <= 0:
-                    self._turns += 1
-                    taken = hand.take(
-                        self.group, lanes, self._watch.quiet, self._limits.batch_bytes, now_s, now_ms, self._turns
-                    )
-                    if taken.batch or taken.silent or unfinished:
-                        self._working = True
-                        self._idle.clear()
-                        return taken, member, now_s - began_s
-                    sleep_s = hand.look_again_s(lanes.values(), now_ms)
-            self._more.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._more.wait(), sleep_s)
-
-    def _arrived(self) -> None:
-        self._more.set()
-
-    def _uncommitted(self) -> Iterator[Input]:
-        """What was taken and is not committed."""
-        return chain(self._in_hand, self._commits.inputs)
-
-    def _busy(self) -> bool:
-        return self._working or any(self._ownership.lanes.values())
-
-    def _committed(self) -> None:
-        self._more.set()  # there is room again
-        self._note_idle()
-
     async def _finish(self) -> bool:
-        """Return once nothing is in hand, and whether all of it was committed. What takes longer than `drain_ms` is
-        dropped and comes again, here or elsewhere."""
-        epoch = self._commits.epoch
-        self._commits.hurry(True)
-        try:
-            async with asyncio.timeout(self._limits.drain_ms / 1000):
-                await self._idle.wait()
-        except TimeoutError:
-            log.warning("drain_timed_out", group=self.group.name, waited_ms=self._limits.drain_ms)
-            self._commits.drop()
-        finally:
-            if not self._stopping.is_set():
-                self._commits.hurry(False)
-        return epoch == self._commits.epoch
-
-    def _note_idle(self) -> None:
-        if not self._working and self._commits.empty:
-            self._idle.set()
+        return await self._work.finish()
 
     def _rebalanced(self, kept: int, opened: int, seconds: float) -> None:
         self._meter.rebalanced(kept, opened, seconds)
-        self._more.set()  # lanes that were kept have work that nothing else would call for
+        self._work.wake()  # lanes that were kept have work that nothing else would call for
 
     async def _watching(self) -> None:
         async for silence in self._watch.turns():
             if silence:
-                self._more.set()
+                self._work.wake()
 
     async def _may_go_on(self) -> None:
         """TooManyDeadLetters if a member of the group has stopped it."""
         await breaker.check(self._consumer, self.group)
 
+    async def _trip(self, reason: str) -> None:
+        await breaker.trip(self._consumer, self.group, reason)
+
+    def _arrived(self) -> None:
+        self._work.wake()
+
+    def _busy(self) -> bool:
+        return self._work.busy
+
+    def _uncommitted(self) -> Iterator[Input]:
+        return self._work.uncommitted
+
+    def _committed(self) -> None:
+        self._work.committed()
+
+    def _thrown_away(self, result: Result) -> None:
+        self._work.thrown_away(result)
+
     async def _restore(self, retries: Mapping[int, int]) -> dict[int, Restored]:
         restored, effort = await restore(self.group, self._codec, self._reader, retries)
         self._meter.restored(effort.lanes, effort.calls, effort.size_bytes, effort.seconds)
-        self._more.set()
+        self._work.wake()
         return restored
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from callbus.errors import Reject
-from consumers.transcription.channel import Channel, Piece
+from consumers.transcription.channel import Channel
 from consumers.transcription.ordering import first_come
+from consumers.transcription.pieces import Piece
 from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, ChannelProgress, Speaker, TranscriptionProgress
 

@@ -22,40 +22,11 @@ from consumers.transcription.ordering import (
     queued,
     waits,
 )
+from consumers.transcription.pieces import Gap, Piece, Segment
 from consumers.transcription.segmenter import Cut, Segmenter
 from consumers.transcription.sound import Sound
 from consumers.transcription.vad import Vad
 from schemas.records import AudioChunk, ChannelProgress, Speaker
-
-__all__ = ["Channel", "Gap", "Held", "Piece", "Segment"]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Audio in which something was said. Positions are samples from the start of the call."""
-
-    speaker: Speaker
-    start: int
-    onset: int  # of speech; `sound` begins a little earlier, at `start`
-    offset: int
-    sound: Sound
-    at_ms: int
-    origin_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Audio that never came."""
-
-    speaker: Speaker
-    start: int
-    end: int
-    rate_hz: int
-    at_ms: int
-    origin_ids: tuple[str, ...]
-
-
-Piece = Segment | Gap
 
 
 @dataclass(frozen=True, slots=True)

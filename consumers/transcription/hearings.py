@@ -17,9 +17,9 @@ import structlog
 from callbus.consumer import CallResult, CallSlice
 from callbus.errors import Reject
 from consumers.transcription.call import Call, Listened
-from consumers.transcription.channel import Gap
 from consumers.transcription.ordering import Missing
 from consumers.transcription.partials import Following
+from consumers.transcription.pieces import Gap
 from consumers.transcription.recording import Reading
 from schemas.records import AudioChunk, ChannelProgress, Recording, TranscriptionProgress
 

@@ -21,7 +21,8 @@ from callbus.topology.graph import Duration
 from consumers.transcription import utterances
 from consumers.transcription.agreement import Hypothesis
 from consumers.transcription.call import Call
-from consumers.transcription.channel import Channel, Piece, Segment
+from consumers.transcription.channel import Channel
+from consumers.transcription.pieces import Piece, Segment
 from consumers.transcription.segmenter import LONGEST, Opening
 from consumers.transcription.sound import Heard, Sound
 from consumers.transcription.vad import RATE_HZ, WINDOW

@@ -10,10 +10,10 @@ from callbus.errors import Reject
 from consumers.transcription import partials as telling
 from consumers.transcription import utterances
 from consumers.transcription.call import Listened
-from consumers.transcription.channel import Segment
 from consumers.transcription.ears import Ear
 from consumers.transcription.hearings import Input, Turn, unheard
 from consumers.transcription.partials import THINNED, Due, Following, Told
+from consumers.transcription.pieces import Segment
 from consumers.transcription.recording import Reading
 from consumers.transcription.sound import Heard, Sound
 from schemas.records import PartialUtterance, Recording, Speaker, Utterance

@@ -2,7 +2,7 @@
 
 from callbus.consumer import Model
 from callbus.ids import event_id
-from consumers.transcription.channel import Gap, Segment
+from consumers.transcription.pieces import Gap, Segment
 from consumers.transcription.sound import Heard
 from schemas.records import Provenance, Speaker, Utterance, Word
 

@@ -8,7 +8,7 @@ import soxr
 
 from consumers.transcription import Transcription
 from consumers.transcription.call import Call, listen
-from consumers.transcription.channel import Segment
+from consumers.transcription.pieces import Segment
 from consumers.transcription.segmenter import LONGEST, SPEECH, best_pause
 from consumers.transcription.vad import RATE_HZ as VAD_RATE_HZ
 from consumers.transcription.vad import WINDOW, Carried, Vad
