@@ -16,7 +16,10 @@ A live call that falls silent is said to its end, and its progress is kept: a la
 never came between becomes a gap, and the call ends once more.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -47,6 +50,8 @@ from consumers.transcription.vad import Vad
 from schemas.records import PartialUtterance, Recording, Utterance
 
 log = structlog.get_logger()
+
+_LISTENERS = min(8, os.cpu_count() or 1)
 
 
 class Options(BaseModel):
@@ -92,6 +97,7 @@ class Transcription:
         self._partials = (options or Options()).partials
         self._saying = Saying(group, model, partials=self._partials is not None)
         self._pace = Pace()
+        self._listeners = ThreadPoolExecutor(_LISTENERS, "listener")
 
     def advance(self, slices: Sequence[Slice]) -> list[Result]:
         """Find the utterances of every call, recognise them together, and say what each call came to."""
@@ -100,7 +106,7 @@ class Transcription:
         next_one = self._pace.next_of(turns)
         if next_one is None and not any(one.events for one in slices):
             self._pace.rest()
-        live = {id(turn): self._live(turn) for turn in turns if not turn.read}
+        live = self._listen([turn for turn in turns if not turn.read])
         finals = any(isinstance(part, Part) and part.sounds for part in live.values())
         if next_one and self._pace.gives_way(finals):
             next_one = None
@@ -129,6 +135,12 @@ class Transcription:
             answers = recognizer.recognize(sounds) if sounds else []
             heard |= {id(sound): its for sound, its in zip(sounds, answers, strict=True)}
         return heard
+
+    def _listen(self, turns: Sequence[Turn]) -> Mapping[int, Part | Result]:
+        """What the live chunks of each call come to, by the `id` of its turn. Calls are heard side by side: finding
+        speech takes nearly as long as recognising it, and most of that without the interpreter's lock."""
+        heard = [self._listeners.submit(copy_context().run, self._live, turn) for turn in turns]
+        return {id(turn): its.result() for turn, its in zip(turns, heard, strict=True)}
 
     def _live(self, turn: Turn) -> Part | Result:
         """The live chunks of a call. A result, where there is nothing to hear now."""

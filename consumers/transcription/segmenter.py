@@ -4,12 +4,13 @@ After a cut the audio from `Cut.resume` on goes to a new `Segmenter`. So what is
 the audio after it, and a replay that begins at any cut finds the same utterances, whatever the size of the chunks.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import soxr
 
 from callbus.audio import Samples
+from consumers.transcription.resampling import MARGIN, resampled
 from consumers.transcription.vad import RATE_HZ, WINDOW, Audio, Carried, Vad
 
 # Silero's own thresholds: speech begins above the first, and has stopped below the second.
@@ -26,8 +27,6 @@ LONGEST = 530  # 17 s: then cut at the best place there is, for Whisper sees 30 
 EARLIEST = 150  # …but not so early that a scrap is left
 QUIET = 94  # 3 s without speech are dropped …
 LEAD = 31  # … but for the last second, in which speech may be about to begin
-
-_MARGIN = 640  # samples at RATE_HZ around a window, so that the resampling filter meets no edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Segmenter:
         probabilities, levels = list(self.probabilities), list(self.levels)
         carried, onset, offset, voiced = self.carried, self.onset, self.offset, self.voiced
         origin = self.received - len(self.tail)
-        margin = _MARGIN * self.rate_hz // RATE_HZ
+        margin = MARGIN * self.rate_hz // RATE_HZ
         cut = None
         while cut is None:
             index = len(probabilities)
@@ -97,7 +96,7 @@ class Segmenter:
             window = self._window(first - margin - origin, after + margin - origin)
             probability, carried = vad.probability(window, carried)
             probabilities.append(probability)
-            levels.append(float(np.sqrt(np.mean(np.square(window)))))
+            levels.append(math.sqrt(float(window @ window) / WINDOW))
             if probability >= SPEECH:
                 voiced += 1
                 onset = index if onset is None else onset
@@ -139,9 +138,7 @@ class Segmenter:
         raw = self.tail[max(0, first) : after]
         if len(raw) < after - first:  # only at both ends of the audio
             raw = np.pad(raw, (max(0, -first), max(0, after - max(0, first) - len(raw))))
-        audio: Audio = soxr.resample(raw.astype(np.float32) / 32768, self.rate_hz, RATE_HZ)
-        window = audio[_MARGIN : _MARGIN + WINDOW]
-        return window if len(window) == WINDOW else np.pad(window, (0, WINDOW - len(window)))
+        return resampled(raw, self.rate_hz)
 
     def _sample(self, window: int) -> int:
         return (window * WINDOW * self.rate_hz + RATE_HZ // 2) // RATE_HZ

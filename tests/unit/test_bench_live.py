@@ -14,7 +14,7 @@ from tests.bench.live.ladder import CALLS, highest, holds, next_calls
 from tests.bench.live.latency import CUT_AFTER_MS, latencies
 from tests.bench.live.metrics import parsed
 from tests.bench.live.player import turned
-from tests.bench.live.results import Cores, Results, Rung
+from tests.bench.live.results import Bare, Cores, Results, Rung
 from tests.builders import chunk, utterance
 from tests.partials import partial
 
@@ -184,11 +184,14 @@ def test_a_page_is_written_again_from_its_figures(tmp_path: Path) -> None:
     """With its verdict, a table row for each number of calls, and the load of the machine in plain sight."""
     machine = Machine("Linux", "a CPU", 2, 8.0, "3.11", {"Kafka": "4.2.2"}, load_before=3.0)
     results = Results(machine, 45.0, False, 600.0, [rung(1), replace(rung(8), age=None), rung(10, final_ms=3_500.0)])
+    results.bare = [Bare(100.0, 9.0, 12.0), Bare(100.0, 11.0, 18.0)]
     said = page.write(results, tmp_path / "first").read_text()
     again = page.write(Results.load(tmp_path / "first" / "bench-live.json"), tmp_path / "second").read_text()
     assert again == said
     assert "| 8 (10 did not hold) | met |" in said
     assert "**The machine was busy before it began**" in said
+    assert "9.0 s (12.0 s of CPU) and 11.0 s (18.0 s of CPU) for the words of 100 s" in said
+    assert f"| {results.rungs[0].cores.transcription / 0.15:.2f} " in said
     assert (tmp_path / "first" / "bench-live.svg").exists()
     short = page.write(replace(results, rungs=results.rungs[:1]), tmp_path / "third").read_text()
     assert "| 1 (more were not tried) | **not met** |" in short

@@ -70,8 +70,14 @@ def recognizes(one: Contestant, models: Models) -> Callable[[Batch], list[str]]:
 
         pipeline = BatchedInferencePipeline(models.whole)
         return lambda sounds: _batched(pipeline, sounds, settings)
-    whisper = models.parted if one.side_by_side else models.whole
-    pool = ThreadPoolExecutor(models.threads if one.side_by_side else 1)
+    if one.side_by_side:
+        return transcribes(one, models.parted, models.threads)
+    return transcribes(one, models.whole)
+
+
+def transcribes(one: Contestant, whisper: Any, at_a_time: int = 1) -> Callable[[Batch], list[str]]:
+    """`WhisperModel.transcribe` of each utterance, with the contestant's settings."""
+    pool, settings = ThreadPoolExecutor(at_a_time), dict(one.settings)
 
     def text(sound: Sound) -> str:
         return " ".join(segment.text for segment in whisper.transcribe(_resampled(sound), **settings)[0])

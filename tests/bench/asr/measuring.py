@@ -77,18 +77,21 @@ def _audio(name: str, cuts: Sequence[Cut]) -> Audio:
 
 
 def _models(settings: Settings, compute_type: str, threads: int) -> c.Models:
+    whole, parted = bare_model(settings, compute_type, threads), bare_model(settings, compute_type, 1, threads)
+    return c.Models(load(settings), whole, parted, threads)
+
+
+def bare_model(settings: Settings, compute_type: str, threads: int, workers: int = 1) -> Any:
+    """The group's model as faster-whisper loads it."""
     from faster_whisper import WhisperModel
 
-    def model(cpu_threads: int, workers: int) -> Any:
-        return WhisperModel(
-            settings.model.location,
-            device=settings.device,
-            compute_type=compute_type,
-            cpu_threads=cpu_threads,
-            num_workers=workers,
-        )
-
-    return c.Models(load(settings), model(threads, 1), model(1, threads), threads)
+    return WhisperModel(
+        settings.model.location,
+        device=settings.device,
+        compute_type=compute_type,
+        cpu_threads=threads,
+        num_workers=workers,
+    )
 
 
 def _described() -> Machine:

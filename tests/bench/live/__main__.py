@@ -16,7 +16,7 @@ from pathlib import Path
 from callbus.broker.ports import free_port
 from tests.bench.bus import machine
 from tests.bench.bus.show import Show
-from tests.bench.live import page
+from tests.bench.live import bare, page
 from tests.bench.live.ladder import CALLS, SETTLES_S, holds, next_calls
 from tests.bench.live.measuring import rung
 from tests.bench.live.results import Results, Rung
@@ -48,6 +48,8 @@ async def measure(calls: Sequence[int], seconds: float, quick: bool, folder: Pat
     began_s, port, here = time.monotonic(), free_port(), machine.described()
     versions = {"Kafka": here.versions["Kafka"]} | {name: version(name) for name in _PACKAGES}
     results = Results(replace(here, versions=versions), seconds, quick)
+    with show.step("bare faster-whisper"):
+        results.bare.append(bare.measured())
     async with AsyncExitStack() as stack:
         with show.step("starting Kafka and transcription"):
             its = await stack.enter_async_context(line(folder, jvm="fast", http_port=port))
@@ -55,6 +57,8 @@ async def measure(calls: Sequence[int], seconds: float, quick: bool, folder: Pat
             with show.step(f"{count} calls at once", SETTLES_S + seconds) as told:
                 results.rungs.append(await rung(its, port, count, seconds, folder / f"calls-{count}", told))
             show.line(_said(results.rungs[-1]))
+    with show.step("bare faster-whisper again"):
+        results.bare.append(bare.measured())
     results.took_s = time.monotonic() - began_s
     return results
 

@@ -87,16 +87,21 @@ def _words(results: Results) -> Iterator[str]:
 def _costs(results: Results) -> Iterator[str]:
     yield "## What it costs\n"
     yield "CPU in cores: 1.00 is one core that does nothing else.\n"
+    if results.bare:
+        yield _beside(results)
     yield (
-        "| calls | transcription | broker | player | reader | inputs a batch | batches/s | ms a batch | degraded "
-        "| drained in s | player late ms |"
+        "| calls | transcription | of bare, a call | broker | player | reader | inputs a batch | batches/s "
+        "| ms a batch | degraded | drained in s | player late ms |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
+    bare = results.bare_cores_a_call
     for rung in results.rungs:
         cores = rung.cores
         row = [
             str(rung.calls),
-            *(f"{used:.2f}" for used in (cores.transcription, cores.broker, cores.player, cores.reader)),
+            f"{cores.transcription:.2f}",
+            f"{cores.transcription / rung.calls / bare:.2f} ×" if bare else "–",
+            *(f"{used:.2f}" for used in (cores.broker, cores.player, cores.reader)),
             f"{rung.batch_events:.1f}",
             f"{rung.batches_per_s:.1f}",
             f"{rung.handler_ms:.0f}",
@@ -106,6 +111,17 @@ def _costs(results: Results) -> Iterator[str]:
         ]
         yield f"| {' | '.join(row)} |"
     yield ""
+
+
+def _beside(results: Results) -> str:
+    runs = " and ".join(f"{one.wall_s:.1f} s ({one.cpu_s:.1f} s of CPU)" for one in results.bare)
+    return (
+        f"**Beside it**, in the same run, before the first live call and after the last: bare faster-whisper, "
+        f"`transcribe` as it comes with all threads, took {runs} for the words of {results.bare[0].calls_s:.0f} s of "
+        f"these calls, cut at the truth, once: {results.bare_cores_a_call:.3f} cores for each call that goes on. *Of "
+        "bare* is what a live call costs against that, with finding the words, all its partials, the times of words, "
+        "and Kafka.\n"
+    )
 
 
 def _how(results: Results) -> Iterator[str]:

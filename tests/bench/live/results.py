@@ -45,12 +45,32 @@ class Rung:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """Bare faster-whisper on the words of so many seconds of calls: what it took, alone on the machine."""
+
+    calls_s: float
+    wall_s: float
+    cpu_s: float
+
+    @property
+    def cores_a_call(self) -> float:
+        """CPU time by the time that the calls last."""
+        return self.cpu_s / self.calls_s
+
+
 @dataclass(slots=True)
 class Results(Figures):
-    """Everything, from the fewest calls to the most."""
+    """Everything, from the fewest calls to the most. `bare` was measured before the first and after the last."""
 
     machine: Machine
     seconds: float
     quick: bool
     took_s: float = 0.0
     rungs: list[Rung] = field(default_factory=list)
+    bare: list[Bare] = field(default_factory=list)
+
+    @property
+    def bare_cores_a_call(self) -> float | None:
+        """What bare faster-whisper needs for one call, on the mean of its runs; None without one."""
+        return sum(one.cores_a_call for one in self.bare) / len(self.bare) if self.bare else None
