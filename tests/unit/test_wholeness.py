@@ -162,6 +162,18 @@ def test_what_an_engine_does_not_need_may_be_missing(tmp_path: Path) -> None:
     assert "no model.bin, no vocabulary.json, no tokenizer.json; " in fault(tmp_path / "checkpoint", "faster-whisper")
 
 
+@pytest.mark.parametrize(("own", "engine"), [("model.safetensors", "transformers"), ("model.bin", "ctranslate2")])
+def test_other_weights_beside_the_engines_own_need_not_be_whole(own: str, engine: Engine, tmp_path: Path) -> None:
+    """Of a clone, only what is loaded may have been fetched."""
+    folder = tmp_path / "cloned"
+    sharded(folder)[0].unlink()
+    (folder / "consolidated.safetensors").write_text(POINTER)
+    for name in CONVERTED[1:]:
+        (folder / name).write_bytes(b"something")
+    save_file({"a": np.zeros(5, np.float32)}, folder / own)
+    found(folder, engine)
+
+
 def test_a_checkpoints_loader_says_the_same(tmp_path: Path) -> None:
     """Also of a directory that did not come by topology.yaml; a whole one gives the weights of all shards."""
     files = sharded(tmp_path / "large")
