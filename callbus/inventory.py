@@ -13,6 +13,7 @@ from callbus import weights
 from callbus.errors import ModelError
 from callbus.models import ModelSpec, card_of, distribution_of, package_directory, resolve
 from callbus.topology import Topology
+from callbus.wholeness import require_whole
 
 _WORKING_ROOM = 1.3  # beside the weights: what a batch is worked on in, and the library's own
 _GPU_BYTES = 2  # a weight in float16
@@ -140,6 +141,7 @@ def _in_hub_cache(spec: ModelSpec, hub: str) -> tuple[Path, str]:
         raise ModelError(f"model {spec.name}: {hub} is not in this machine's hub cache; {mend}") from error
     if not weights.weight_files(snapshot):
         raise ModelError(f"model {spec.name}: {hub} is in this machine's hub cache without its weights; {mend}")
+    require_whole(spec.name, snapshot, spec.engine, mend)
     return snapshot, snapshot.name
 
 

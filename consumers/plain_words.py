@@ -3,12 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from callbus.english_numbers import ONES, REPEATS, TEENS, TENS, ZEROS
+
 WORD = re.compile(r"[^\W_]+")
 
-_NUMBERS = """
-zero oh o nought naught nil one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety double triple treble niner
-"""
 _FUNCTION = """
 a an the this that these those here there some any no not none each every all both such other another same
 i me my mine we us our you your he him his she her hers it its they them their who whom whose which what
@@ -39,7 +37,7 @@ happy honest hope innocent joy june justice lily lovely lucky mark memory mercy 
 pretty prince princess queen rose sugar sunny sweet talent trust victory wisdom
 """
 
-NUMBERS = frozenset(_NUMBERS.split())
+NUMBERS = frozenset({*ZEROS, *ONES, *TEENS, *TENS, *REPEATS, "nil", "niner"})
 NAMES_TOO = frozenset(_NAMES_TOO.split())  # where a text has capitals, only these tell the name from the word
 PLAIN = NUMBERS.union(_FUNCTION.split(), _KIN_AND_TITLES.split(), _PLACES.split())
 

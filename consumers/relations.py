@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from callbus.english_numbers import between
 from callbus.errors import ModelError
 
 _UNSAID = re.compile(
@@ -27,9 +28,8 @@ _AFTER_HER = (  # "cut her hair" harms nobody
     r"(?:$|[.,;:!)]| (?:with|until|till|and|but|every|each|when|while|at|on|in|for|by|because|again|so|to|last|badly"
     r"|hard|very|from|all|up|down|like|as|yesterday|today|now|there|here|inside|sexually|almost|since|daily)\b)"
 )
-_AGES = "five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
 _MINOR = re.compile(
-    rf"\b(?:I am|I['\u2019]?m)(?: only| just| a| now)*[ -](?:(?:[5-9]|1[0-7])|{_AGES})"
+    rf"\b(?:I am|I['\u2019]?m)(?: only| just| a| now)*[ -](?:(?:[5-9]|1[0-7])|{between(5, 17)})"
     r"(?= years?\b|[- ]year|[.,;!]| and\b|$)",
     re.IGNORECASE,
 )

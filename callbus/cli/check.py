@@ -35,8 +35,8 @@ def check(
 
     One line a fault: where, what is wrong, how to mend it. The exit code is 2 if one of them is an error.
 
-    With --models: of each model whether it is here, its version, licence, size and about how much memory it needs.
-    Nothing is fetched. The exit code is 4 if one that a group needs is missing.
+    With --models: of each model whether it is here and whole, its version, licence, size and about how much memory
+    it needs. Nothing is fetched. The exit code is 4 if one that a group needs is missing or not whole.
     """
     quiet()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # importing a consumer must not ask a hub

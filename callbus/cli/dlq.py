@@ -1,7 +1,8 @@
 """`callbus dlq`: what groups gave up: to see it, to send it back into its group, or to let it be."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from callbus.cli import options
 from callbus.cli.shell import print_json, quiet, say, wide_console
 from callbus.clock import now_ms
 from callbus.kafka import DEFAULT_BROKERS
+
+if TYPE_CHECKING:
+    from callbus.dead_letters.ledger import How
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -132,78 +136,61 @@ def show(
         dlq_letter.print_letter(found, clear=clear)
 
 
-@app.command(
-    epilog=options.examples(
-        "callbus dlq replay 5d1c92ab",
-        "callbus dlq replay --group translation --since 2h --dry-run",
-        "callbus dlq replay --all --yes  # in a script",
-    )
-)
-def replay(
-    letters: Letters = None,
-    group: Groups = None,
-    error: Error = None,
-    call: Call = None,
-    topic: Source = None,
-    since: Since = None,
-    until: Until = None,
-    all_: Every = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    at_once: AtOnce = _AT_ONCE,
-    json: options.Json = False,
-    brokers: options.Brokers = DEFAULT_BROKERS,
-    registry: options.Registry = None,
-    topology: options.TopologyFile = None,
-) -> None:
-    """Send letters back into the group that gave them up, as they were and in their order.
+def _settling(how: "How") -> Callable[..., None]:
+    """A command that settles letters so: it selects and asks alike, whatever becomes of them."""
+
+    def command(
+        letters: Letters = None,
+        group: Groups = None,
+        error: Error = None,
+        call: Call = None,
+        topic: Source = None,
+        since: Since = None,
+        until: Until = None,
+        all_: Every = False,
+        yes: Yes = False,
+        dry_run: DryRun = False,
+        at_once: AtOnce = _AT_ONCE,
+        json: options.Json = False,
+        brokers: options.Brokers = DEFAULT_BROKERS,
+        registry: options.Registry = None,
+        topology: options.TopologyFile = None,
+    ) -> None:
+        quiet()
+        graph = options.load_topology(topology)
+        from callbus.cli import dlq_work
+
+        selection = dlq_work.selection(letters, error, call, topic, since, until)
+        desk = dlq_work.Desk.of(graph, brokers, registry)
+        desk.settle(how, group, selection, every=all_, yes=yes, dry_run=dry_run, at_once=at_once, as_json=json)
+
+    return command
+
+
+app.command(
+    "replay",
+    help="""Send letters back into the group that gave them up, as they were and in their order.
 
     No other group sees them again, and each is sent back exactly once.
     After a crash the same command goes on where it stopped; a second one takes over from the first.
     What is given up again is a letter again.
-    """
-    quiet()
-    graph = options.load_topology(topology)
-    from callbus.cli import dlq_work
-
-    selection = dlq_work.selection(letters, error, call, topic, since, until)
-    desk = dlq_work.Desk.of(graph, brokers, registry)
-    desk.settle("replayed", group, selection, every=all_, yes=yes, dry_run=dry_run, at_once=at_once, as_json=json)
-
-
-@app.command(
+    """,
     epilog=options.examples(
-        "callbus dlq drop 5d1c92ab", "callbus dlq drop --call call-17", "callbus dlq drop --until 30d --yes"
-    )
-)
-def drop(
-    letters: Letters = None,
-    group: Groups = None,
-    error: Error = None,
-    call: Call = None,
-    topic: Source = None,
-    since: Since = None,
-    until: Until = None,
-    all_: Every = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    at_once: AtOnce = _AT_ONCE,
-    json: options.Json = False,
-    brokers: options.Brokers = DEFAULT_BROKERS,
-    registry: options.Registry = None,
-    topology: options.TopologyFile = None,
-) -> None:
-    """Say of letters that nothing is to be done about them.
+        "callbus dlq replay 5d1c92ab",
+        "callbus dlq replay --group translation --since 2h --dry-run",
+        "callbus dlq replay --all --yes  # in a script",
+    ),
+)(_settling("replayed"))
+app.command(
+    "drop",
+    help="""Say of letters that nothing is to be done about them.
 
     They are not open any more. `list --all` shows them, with who dropped them, until their retention is over.
-    """
-    quiet()
-    graph = options.load_topology(topology)
-    from callbus.cli import dlq_work
-
-    selection = dlq_work.selection(letters, error, call, topic, since, until)
-    desk = dlq_work.Desk.of(graph, brokers, registry)
-    desk.settle("dropped", group, selection, every=all_, yes=yes, dry_run=dry_run, at_once=at_once, as_json=json)
+    """,
+    epilog=options.examples(
+        "callbus dlq drop 5d1c92ab", "callbus dlq drop --call call-17", "callbus dlq drop --until 30d --yes"
+    ),
+)(_settling("dropped"))
 
 
 @app.command(epilog=options.examples("callbus dlq resume translation"))

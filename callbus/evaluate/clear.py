@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from callbus.evaluate import wording
+from callbus.english_numbers import REPEATS, TENS, TO_TWENTY, between
 from callbus.evaluate.heard import Heard
 from callbus.evaluate.redaction import masked_characters, secrets
 from callbus.evaluate.wording import normalised, places
@@ -26,10 +26,8 @@ SHOWN = ("Alert", "CallSummary", "CallInsight")
 NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
 
 _TEXTS = frozenset({"text", "due", "reason", "subject", "before", "after"})  # fields with words; ids name the file
-_DIGITS = {word: str(digit) for digit, word in enumerate(wording.NUMBERS[:10])} | {"oh": "0", "nought": "0"}
-_MORE = re.compile(
-    r"double|treble|triple|ten|eleven|twelve|\w+teen|(twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand"
-)
+_DIGITS = {word: str(digit) for digit, word in enumerate(TO_TWENTY[:10])} | {"oh": "0", "nought": "0"}
+_MORE = re.compile(rf"{'|'.join(REPEATS)}|{between(10, 12)}|\w+teen|{'|'.join(TENS)}|hundred|thousand")
 _WORD = re.compile(r"[^\W_]+")
 _IN_A_ROW = 3  # fewer may be an age, or a count
 

@@ -4,10 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-NUMBERS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-)
+from callbus.english_numbers import TO_TWENTY
+
 _DIGITS = re.compile(r"\d+")
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "`": "'"})
 _WORD = re.compile(r"[^\W_]+")
@@ -27,9 +25,9 @@ def normalised(text: str, *, english: bool = True) -> str:
 
 
 def _spoken(number: str) -> str:
-    if len(number) <= 2 and int(number) < len(NUMBERS) and not number.startswith("0"):
-        return NUMBERS[int(number)]
-    return " ".join(NUMBERS[int(digit)] for digit in number)
+    if len(number) <= 2 and int(number) < len(TO_TWENTY) and not number.startswith("0"):
+        return TO_TWENTY[int(number)]
+    return " ".join(TO_TWENTY[int(digit)] for digit in number)
 
 
 def places(phrase: str, text: str, *, english: bool = True) -> list[tuple[int, int]]:

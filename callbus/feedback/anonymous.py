@@ -10,6 +10,7 @@ everywhere, mostly one that was misheard. A third to a half of all turns fall to
 import re
 from collections.abc import Collection, Mapping
 
+from callbus.english_numbers import DICTATED
 from callbus.feedback.vocabulary import Vocabulary
 from schemas.records import CallDocument, Turn
 
@@ -31,7 +32,7 @@ _IN_PLACE: Mapping[str, str] = {
     "EMAIL": "that address",
 }
 _SUSPECT = re.compile(r"\d{3,}|(?:\d\D?){5,}|@|://|\bwww\.|\bdot (?:com|org|net)\b", re.IGNORECASE)
-_DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)"
+_DIGIT_WORD = rf"(?:{DICTATED})"
 _SPOKEN_NUMBER = re.compile(rf"\b{_DIGIT_WORD}(?:\W+{_DIGIT_WORD}){{3,}}\b", re.IGNORECASE)  # as a telephone's is said
 _INTRODUCTION = re.compile(
     r"\bnames?\b|\bcalled\b|\bcall (?:me|him|her|us|them)\b|"

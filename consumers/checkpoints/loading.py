@@ -5,6 +5,7 @@ from typing import Any
 
 from callbus.consumer import Model
 from callbus.errors import ModelError
+from callbus.wholeness import require_whole
 
 _OVERFLOWS = ("t5", "mt5", "umt5", "longt5")
 
@@ -15,9 +16,13 @@ def source_of(model: Model) -> dict[str, Any]:
 
 
 def directory_of(model: Model) -> Path:
-    """Where its files are; a hub's are fetched into the hub's cache. Raises `ModelError`."""
-    if Path(model.location).is_dir():
-        return Path(model.location)
+    """Where its files are, all of them; a hub's are fetched into the hub's cache. Raises `ModelError`."""
+    directory = Path(model.location) if Path(model.location).is_dir() else _fetched(model)
+    require_whole(model.name, directory, model.engine, "copy the whole model there")
+    return directory
+
+
+def _fetched(model: Model) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 

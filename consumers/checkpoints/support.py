@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
+from callbus.english_numbers import TENS, TO_TWENTY
 from consumers.encoder import Encoder
 from consumers.heads import Vectors
 
@@ -27,13 +28,8 @@ _PLACEHOLDER = re.compile(r"\[[A-Z_]+_\d+\]")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 _DIGITS = re.compile(r"\d+")
 _NEGATED = re.compile(r"\b(?:not|no|never|nobody|nothing|none|neither|without|cannot)\b|n['\u2019]t\b", re.IGNORECASE)
-_TO_TWENTY = re.findall(
-    r"\w+",
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty",
-)
-_NUMBERS = {word: str(value) for value, word in enumerate(_TO_TWENTY) if word != "one"} | {  # "one" is mostly a pronoun
-    **{"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"},
+_NUMBERS = {word: str(value) for value, word in enumerate(TO_TWENTY) if word != "one"} | {  # "one" is mostly a pronoun
+    **{word: f"{tens}0" for tens, word in enumerate(TENS, 2)},
     **{"hundred": "100", "thousand": "1000", "first": "1", "second": "2", "third": "3", "twice": "2"},
 }
 _UNITS = frozenset(

@@ -7,6 +7,7 @@ Pure functions over the text as read (see reading.py: longer spoken numbers are 
 import re
 from collections.abc import Iterator, Sequence
 
+from callbus.english_numbers import DICTATED, between
 from consumers.ner.words import COUNT, Span
 
 SURE, LIKELY = 0.9, 0.85
@@ -21,7 +22,7 @@ _NEARLY = (
     r"|turning|hardly|not yet|not even|not|going on|close to|aged|er|um|uh|i think|at most|at least),? ){0,2}"
 )
 _COUNT = rf"{COUNT}(?: and (?:a )?half)?"
-_DIGIT = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d+)"
+_DIGIT = rf"(?:{DICTATED}|\d+)"
 # After these words a number is an amount, a time or a part of a longer number.
 _NO_AMOUNT = (
     r"(?!['\u2019-]?\w)(?![.:/,]\d)(?!,? " + _DIGIT + r"\b(?!,? (?:i|he|she)\b))"
@@ -46,10 +47,7 @@ _NOBODY = (
     r"|pressure|salary|pay|wage|rent|percentage|balance|goats|cows|cattle|sheep|camels|hens|chickens|eggs|trucks|cars|houses"
     r"|rooms|trees|bags|sacks|books|seats|beds|plates|desks)"
 )
-_YOUNG = (
-    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen"
-    r"|nineteen|1?\d)"
-)
+_YOUNG = rf"(?:{between(2, 19)}|1?\d)"
 _NO_YEARS = r"(?:of|in|at|hundred|thousand|people|children|shillings|met(?:re|er)s|weeks?|days?|months? pregnant|class)"
 _RULES: Sequence[tuple[float, str]] = (
     (SURE, rf"(?P<age>\b{_COUNT}[ -](?:years?|yrs?|months?|weeks?|days?)[ -](?:olds?|of age))\b"),
@@ -160,11 +158,7 @@ _ANSWER = re.compile(_AGE, re.IGNORECASE)
 _ABOUT_AGE = re.compile(
     r"\b(?:the|legal|right|minimum|which|what|whose|his|her|my|your) age\b|\bunder ?age\b", re.IGNORECASE
 )
-_AGE_OF_YOUTH = re.compile(
-    rf"(?P<age>\b(?:twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|1[2-9])\b)"
-    rf"(?! {_NO_YEARS}\b)(?![.:/,]\d)",
-    re.IGNORECASE,
-)
+_AGE_OF_YOUTH = re.compile(rf"(?P<age>\b(?:{between(12, 19)}|1[2-9])\b)(?! {_NO_YEARS}\b)(?![.:/,]\d)", re.IGNORECASE)
 _ANSWER_WORDS = 12  # beyond them the talk has moved on
 _ALONE_WORDS = 3  # "one" is an age only in an answer as short as this
 

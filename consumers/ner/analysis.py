@@ -16,6 +16,7 @@ from presidio_analyzer import AnalyzerEngine, Pattern, PatternRecognizer, Recogn
 from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer, SpacyRecognizer
 
+from callbus.english_numbers import TENS, between
 from callbus.errors import ModelError
 from consumers.ner import ages, cues, dates
 from consumers.ner.gazetteer import Gazetteer
@@ -45,10 +46,7 @@ _SMALL_WORDS = frozenset((
 # fmt: on
 _PREFIXES = frozenset({"anti", "co", "ex", "inter", "mid", "multi", "non", "pre", "pro", "re", "semi", "sub"})
 
-_NUMBER_WORD = (
-    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|seventy"
-    r"|eighty|ninety|\d+)"
-)
+_NUMBER_WORD = rf"(?:zero|oh|{between(1, 12)}|\w+teen|{'|'.join(TENS)}|\d+)"
 _PATTERNS: tuple[tuple[str, float, str], ...] = (
     ("EMAIL", 0.95, r"\b[\w.+-]+ ?@ ?[\w-]+(?:\.[\w-]+)+\b"),
     (

@@ -6,6 +6,7 @@ Pure functions over the text as read.
 import re
 from collections.abc import Iterator
 
+from callbus.english_numbers import FROM_TWENTY, between
 from consumers.ner.words import Span
 
 CALLED, SURE, LIKELY = 0.92, 0.9, 0.85
@@ -21,9 +22,8 @@ _LARGE = (
 )
 _ORDINAL = rf"(?:{_LARGE}|{_SMALL}|\d{{1,2}}(?:st|nd|rd|th))"
 _DAY = rf"(?:{_ORDINAL}|[0-3]?\d)"
-_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
-_ONES = "one|two|three|four|five|six|seven|eight|nine"
-_BELOW_100 = rf"(?:{_TEENS}|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[ -](?:{_ONES}))?)"
+_ONES = between(1, 9)
+_BELOW_100 = rf"(?:{between(10, 19)}|{FROM_TWENTY})"
 _YEAR = (
     rf"(?:(?:19|20)\d\d|twenty (?:oh (?:{_ONES})|{_BELOW_100})|nineteen (?:oh (?:{_ONES})|{_BELOW_100})"
     rf"|two thousand(?: and)? (?:{_BELOW_100}|{_ONES}))"

@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from callbus import english_numbers
 from consumers.ner.numerals import BETWEEN, JOINS, ONES, REPEATS, TEENS_AND_TENS, TIMES, WORDS_TOO, kindred
 from consumers.spelling import fold
 
 # fmt: off
-_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_REPEATS = {"double": 2, "triple": 3, "treble": 3, **REPEATS}
+_REPEATS = {**english_numbers.REPEATS, **REPEATS}
 # Only between digits: what a recogniser makes of "two" and "four", and "zero seven hundred".
 _SOFT = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "hundred": "00", "thousand": "000"}
 _FILLERS = (
@@ -36,11 +34,11 @@ _SPOKEN: Mapping[str, tuple[str, str]] = {  # word -> (digits, kind of piece); o
     **dict.fromkeys(JOINS, ("", "soft")),
     **dict.fromkeys(BETWEEN, ("", "filler")),
     **dict.fromkeys(TIMES, ("", "times")),
-    **dict.fromkeys(("zero", "oh", "o", "nought", "naught", "ought"), ("0", "word")),
-    **{word: (str(n), "word") for n, word in enumerate(_ONES, 1)},
+    **dict.fromkeys((*english_numbers.ZEROS, "ought"), ("0", "word")),
+    **{word: (str(n), "word") for n, word in enumerate(english_numbers.ONES, 1)},
     **{"tree": ("3", "word"), "fife": ("5", "word"), "niner": ("9", "word"), "fourty": ("40", "tens")},
-    **{word: (str(n), "tens") for n, word in enumerate(_TEENS, 10)},
-    **{word: (f"{n}0", "tens") for n, word in enumerate(_TENS, 2)},
+    **{word: (str(n), "tens") for n, word in enumerate(english_numbers.TEENS, 10)},
+    **{word: (f"{n}0", "tens") for n, word in enumerate(english_numbers.TENS, 2)},
     **dict.fromkeys(_REPEATS, ("", "repeat")),
     **{word: (digits, "soft") for word, digits in _SOFT.items()},
     **dict.fromkeys(_FILLERS, ("", "filler")),

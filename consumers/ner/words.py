@@ -4,15 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from callbus.english_numbers import FROM_TWENTY, between
 from consumers.ner.gazetteer import Gazetteer
 from consumers.spelling import fold
 
 # A whole number below 200, in digits or words: an age.
-COUNT = (
-    r"(?:1?\d?\d|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
-    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|one|two|three|four|five|six|seven|eight|nine|ten|eleven"
-    r"|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
-)
+COUNT = rf"(?:1?\d?\d|{FROM_TWENTY}|{between(1, 19)})"
 
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _DRAWN_OUT = re.compile(

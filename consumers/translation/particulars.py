@@ -9,9 +9,10 @@ Numbers it copies nearly always. What is missing is put back in brackets behind 
 """  # noqa: RUF002
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from callbus.english_numbers import TO_TWENTY
 from consumers.spelling import fold
 from consumers.translation.sentences import beginnings
 from consumers.translation.small_words import speaks_for
@@ -63,8 +64,7 @@ _SUBJECT: Mapping[str, re.Pattern[str]] = {
     "sw": re.compile(r"([^\W\d_a-zß-ÿ][\w'’]+) (?=h?a(?:na|li|ta|me|ki|nge|ja|ku)\w{2,})"),  # noqa: RUF001
 }
 _NUMBER = re.compile(r"\d+(?:[ .,/:h-]\d+)*")
-_TO_TWELVE = "zero one two three four five six seven eight nine ten eleven twelve"
-_IN_WORDS: Mapping[str, list[str]] = {"en": _TO_TWELVE.split()}
+_IN_WORDS: Mapping[str, Sequence[str]] = {"en": TO_TWENTY[:13]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def lost_numbers(source: str, translated: str, language: str) -> tuple[str, ...]
     """The numbers of `source` that `translated` lacks: not in digits, however grouped, nor (up to 12) in words."""
     kept = {_digits(number) for number in _NUMBER.findall(translated)}
     everything = _digits(translated)
-    words = _IN_WORDS.get(language, [])
+    words = _IN_WORDS.get(language, ())
     said = {str(words.index(word)) for word in re.findall(r"\w+", translated.lower()) if word in words}
     return tuple(
         number

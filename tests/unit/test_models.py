@@ -106,6 +106,21 @@ def test_half_a_download_is_not_a_model(tmp_path: Path, cache: Path, avro: None)
     assert entry.problem is not None and "without its weights" in entry.problem
 
 
+def test_a_shard_that_is_missing_is_told(tmp_path: Path, cache: Path, avro: None) -> None:
+    """A download that was broken off: its name, what to do, and exit code 4."""
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    folder = snapshot(cache, with_weights=False)
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    save_file({"a": np.zeros((100, 10), np.float32)}, folder / "model-00001-of-00002.safetensors")
+    path = graph(tmp_path, f"{{engine: transformers, hub: {HUB}}}")
+    result = callbus("check", "--models", "--topology", path)
+    assert result.exit_code == 4
+    assert f"is incomplete: no model-00002-of-00002.safetensors; fetch it with `hf download {HUB}`" in result.stdout
+    save_file({"b": np.zeros(5, np.float32)}, folder / "model-00002-of-00002.safetensors")
+    (entry,) = take(load(path))
+    assert (entry.found, entry.memory_bytes) == (True, round(1005 * 4 * 1.3))
+
+
 def test_a_directory_and_a_package(tmp_path: Path, avro: None) -> None:
     """A directory without weights is not a model; a package states its licence in its metadata."""
     (tmp_path / "large").mkdir()
