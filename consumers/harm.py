@@ -34,12 +34,14 @@ _STOPS = r"(?:he|she|they|i|we|you|it|who|that|and|or|but|when|while|because|as|
 _NO_CLAUSE = (
     r"(?=$|[.,;:!]| (?:with|until|till|every|each|when|daily|badly|too|on|for|because)\b)"  # "me and my mother left"
 )
-_MEANT_WELL = re.compile(  # "beat me at chess", "cut me off", "touched her with his story"
-    r" (?:off|short|some|slack|deeply|to it|an?(?! (?:lot|hundred|thousand|second|third|few)\b)"
+_MEANT_WELL = re.compile(  # "beat me at chess", "cut me off", "chased us from school" for its fees
+    r" (?:off|short|some|slack|deeply|to it|from (?:class|school)|an?(?! (?:lot|hundred|thousand|second|third|few)\b)"
     r"|with (?:\w+ ){0,2}(?:words?|story|stories|kindness|songs?)"
     r"|(?:at|in) (?:\w+ )?(?:chess|cards|draughts|football|games?|races?|running|maths|exams?|tests?|finals?|match))\b",
     re.IGNORECASE,
 )
+_SALE = re.compile(r"(?:sell|sold)", re.IGNORECASE)
+_AWAY = re.compile(r" (?:to|off|for|into|as|away)\b", re.IGNORECASE)  # "sold him those shoes" harms nobody
 _BY_NOBODY = re.compile(r" (?:\w+ )?by (?:the |our )?(?:rain|sun|wind|waves|team|system|life|hunger|cold)\b", re.I)
 _TELLING = re.compile(  # "I told my mother [NAME_1] beats me" is of [NAME_1]
     rf"\b(?:tell|tells|told|telling|ask|asks|asked|inform|informed|warned)(?: {_OWN})* $", re.IGNORECASE
@@ -136,7 +138,8 @@ class Grammar:
                 found.append(Deed(doer, self._person(whom), *said.span(word)))
             at = whom.end()
             whom = self._whom.match(text, at)
-        if not _MEANT_WELL.match(text, at):
+        sale = _SALE.match(said[word]) and not _AWAY.match(text, at)
+        if not (sale or _MEANT_WELL.match(text, at)):
             yield from found
 
     def _subject(self, said: re.Match[str], text: str, deed: int, *, suffers: bool) -> str:
