@@ -1,13 +1,15 @@
 """Whom a caller speaks of, and the part that they have in it: by the words of domain/relations.yaml, in redacted text.
 
-A role is who somebody is to the caller, never a name. Only what a sentence says in so many words counts: whom it says
-to do harm to a person ("my uncle beats me", "she was beaten by the teacher") is an alleged perpetrator there. Who "he"
-is, is not guessed, and what is denied, asked or supposed says nothing.
+A role is who somebody is to the caller, never a name; who is known by nothing but a placeholder ("[NAME_2]") is told by
+that, which is none. Only what a sentence says in so many words counts: whom it says to do harm to a person ("my uncle
+beats me"), and whom harm is done to ("she beats my sister", "[NAME_1] was raped"). Who "he" is, is not guessed, and
+what is denied, asked or supposed says nothing.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,17 +18,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from callbus.english_numbers import between
 from callbus.errors import ModelError
+from consumers.harm import Deed, Grammar, any_of
 
 _UNSAID = re.compile(
-    r"\b(?:not|never|no|nobody|if|whether|unless|would|might|could|maybe)\b|n['\u2019]t\b|\?", re.IGNORECASE
-)
-_OWN = r"(?:my|his|her|our|their|your|the|a|an|this|that|own|old|elder|older|big|new)"
-_AUXILIARY = r"(?:,? (?:also|always|often|just|then|again|sometimes|even|already|who|has|had|have))"
-_GOING_ON = r"(?: (?:is|are|was|were|keeps|kept|started|has been|have been|had been))"
-_OTHERS = r"me|us|him|them|myself|\[NAME_\d+\]"
-_AFTER_HER = (  # "cut her hair" harms nobody
-    r"(?:$|[.,;:!)]| (?:with|until|till|and|but|every|each|when|while|at|on|in|for|by|because|again|so|to|last|badly"
-    r"|hard|very|from|all|up|down|like|as|yesterday|today|now|there|here|inside|sexually|almost|since|daily)\b)"
+    r"\b(?:not|never|no(?! reason\b)|nobody|if|whether|unless|would|might|could|maybe|in case|suppose|imagine)\b"
+    r"|\bdream|n['\u2019]t\b|\?",
+    re.IGNORECASE,
 )
 _MINOR = re.compile(
     rf"\b(?:I am|I['\u2019]?m)(?: only| just| a| now)*[ -](?:(?:[5-9]|1[0-7])|{between(5, 17)})"
@@ -38,9 +35,10 @@ _MINOR = re.compile(
 class _Harm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    does: tuple[str, ...]
-    doing: tuple[str, ...]
-    done: tuple[str, ...]
+    does: tuple[str, ...] = ()
+    doing: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 class _File(BaseModel):
@@ -48,7 +46,8 @@ class _File(BaseModel):
 
     roles: dict[str, tuple[str, ...]]
     children: frozenset[str] = frozenset()
-    harm: _Harm | None = None
+    harm: dict[str, _Harm] = {}
+    harmless_too: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -57,33 +56,56 @@ class Relations:
 
     words: Mapping[str, Collection[str]]  # by role
     children: frozenset[str] = field(default_factory=frozenset)
-    harm: _Harm | None = None
+    harm: Mapping[str, _Harm] = field(default_factory=dict)  # by kind
+    harmless_too: frozenset[str] = field(default_factory=frozenset)
 
     @cached_property
     def mentions(self) -> Mapping[str, re.Pattern[str]]:
         """What speaks of each role."""
-        return {role: re.compile(rf"\b{_any(words)}\b(?!-)", re.IGNORECASE) for role, words in self.words.items()}
+        return {role: re.compile(rf"\b{any_of(words)}\b(?!-)", re.IGNORECASE) for role, words in self.words.items()}
 
     @cached_property
-    def _harms(self) -> Mapping[str, re.Pattern[str]]:
-        if self.harm is None:
-            return {}
-        anybody = _any([word for words in self.words.values() for word in words])
-        whom = rf"(?:(?:{_OTHERS})(?!\w)|her(?={_AFTER_HER})|{_OWN} (?:\w+ )?{anybody}\b)"
-        does, doing, done = (_any(words) for words in (self.harm.does, self.harm.doing, self.harm.done))
-        deed = rf"(?:{_AUXILIARY}{{0,3}} {does}|{_AUXILIARY}{{0,2}}{_GOING_ON}(?: \w+ly| always)? {doing}) {whom}"
-        suffered = rf"\b{done}\b(?: \w+ly)? by (?:{_OWN} )*"
-        by_role = {role: _any(words) for role, words in self.words.items()}
-        return {role: re.compile(rf"\b{who}{deed}|{suffered}{who}\b", re.IGNORECASE) for role, who in by_role.items()}
+    def incidents(self) -> frozenset[str]:
+        """What says that harm was done wherever it stands, verbs and nouns."""
+        said = (word for harm in self.harm.values() for word in (*harm.does, *harm.doing, *harm.done, *harm.named))
+        return frozenset(said) - self.harmless_too
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        """Who does harm to whom in a text."""
+        harms = self.harm.values()
+        return Grammar(
+            roles={word.casefold(): role for role, words in self.words.items() for word in words},
+            does=[word for harm in harms for word in harm.does],
+            doing=[word for harm in harms for word in harm.doing],
+            done=[word for harm in harms for word in harm.done],
+            harmless_too=self.harmless_too,
+        )
 
     def spoken_of(self, sentence: str) -> list[str]:
         """The roles that a sentence speaks of."""
         return [role for role, words in self.mentions.items() if words.search(sentence)]
 
-    def does_harm(self, role: str, sentence: str) -> bool:
-        """Whether the sentence says that somebody of the role does harm to a person."""
-        pattern = self._harms.get(role)
-        return pattern is not None and bool(pattern.search(sentence)) and not _UNSAID.search(sentence)
+    def harms(self, sentence: str, before: str = "", after: str = "") -> tuple[Deed, ...]:
+        """What the sentence says was done, by whom, to whom. Nothing if anything in it is denied, asked or supposed.
+
+        `before` and `after` are the words around it: what is cut out of unpunctuated speech may begin in the middle of
+        "the man with my mother beats me".
+        """
+        if _UNSAID.search(sentence):
+            return ()
+        start = len(before) + bool(before)
+        text = f"{before} {sentence} {after}".strip()
+        inside = (deed for deed in self.grammar.deeds(text) if start <= deed.start < start + len(sentence))
+        return tuple(replace(deed, start=deed.start - start, end=deed.end - start) for deed in inside)
+
+    def known_as(self, sentences: Iterable[str]) -> Mapping[str, str]:
+        """The role of each placeholder of a person that the sentences give one, and only one, to."""
+        given: defaultdict[str, set[str]] = defaultdict(set)
+        for sentence in sentences:
+            for placeholder, role in self.grammar.known_as(sentence):
+                given[placeholder].add(role)
+        return {placeholder: min(roles) for placeholder, roles in given.items() if len(roles) == 1}
 
 
 def is_a_minor(sentence: str) -> bool:
@@ -99,8 +121,4 @@ def read_relations(path: Path) -> Relations:
         raise ModelError(f"{path} is no list of roles ({type(error).__name__}): roles: <role>: [word, …]") from error
     if strange := sorted(found.children - found.roles.keys()):
         raise ModelError(f"{path}: {strange[0]!r} under `children:` is no role; add it to `roles:`")
-    return Relations(found.roles, found.children, found.harm)
-
-
-def _any(words: Collection[str]) -> str:
-    return rf"(?:{'|'.join(re.escape(word) for word in words)})"
+    return Relations(found.roles, found.children, found.harm, found.harmless_too)

@@ -10,10 +10,12 @@ finds for one name are both right.
   normalised text. Of translated turns only those count that read the same in `reference_en`, where that is there.
 * A list that names no turns, or that is in another language than what was read, need not be complete: such calls, and
   in other calls such turns, count for recall only.
+* A label of which no call of the folder has one in its list is no measure: who wrote the lists did not ask for it, so
+  what is found of it is neither right nor wrong. Of a label that one call has, every complete list has all.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from callbus.evaluate.heard import Heard
@@ -69,11 +71,17 @@ class _Particular:
         return any(a < d and c < b for a, b in self.places for c, d in other.places)
 
 
+def listed(calls: Iterable[Heard]) -> frozenset[str]:
+    """The labels that the lists of these calls, a folder's, know."""
+    return frozenset(entity.label for call in calls for entity in call.truth.entities or ())
+
+
 def score(calls: Sequence[Heard]) -> Entities:
     """Over the calls whose truth has a list of particulars."""
     counts: defaultdict[str, Count] = defaultdict(Count)
+    known = listed(calls)
     for call in calls:
-        count(call, counts)
+        count(call, known, counts)
     labels = sorted(label for label, one in counts.items() if one.true or one.found)
     return Entities(
         micro=_found([counts[label] for label in labels]),
@@ -82,29 +90,32 @@ def score(calls: Sequence[Heard]) -> Entities:
     )
 
 
-def count(call: Heard, counts: defaultdict[str, Count]) -> None:
-    """Add a call's particulars to the counts by label."""
+def count(call: Heard, known: Container[str], counts: defaultdict[str, Count]) -> None:
+    """Add a call's particulars of the labels in `known` to the counts by label."""
     if call.truth.entities is None:
         return
     everywhere = range(len(call.truth.turns))
     if not call.truth.by_turn or call.is_audio:
         sure = call.truth.by_turn and call.in_english and not call.truth.unsure
-        _compare(*_together(call, call.truth.entities, everywhere), counts, complete=sure)
+        _compare(*_together(call, call.truth.entities, everywhere), known, counts, complete=sure)
         return
     foreign = call.translated
     for number in everywhere:
         if number not in foreign:
             sure = number not in call.truth.unsure
-            _compare(*_of_turn(call, call.truth.entities, number), counts, complete=sure)
+            _compare(*_of_turn(call, call.truth.entities, number), known, counts, complete=sure)
     if foreign:
         its = [entity for entity in call.truth.entities if entity.turn in foreign]
-        _compare(*_together(call, its, foreign), counts, complete=False)
+        _compare(*_together(call, its, foreign), known, counts, complete=False)
 
 
-def missed(call: Heard) -> tuple[int, int]:
-    """Of one call: how many particulars were not found, and how many were found where there is none."""
+def missed(call: Heard, known: Container[str]) -> tuple[int, int]:
+    """Of one call: how many particulars were not found, and how many were found where there is none.
+
+    `known` are the labels that the lists of its folder know.
+    """
     counts: defaultdict[str, Count] = defaultdict(Count)
-    count(call, counts)
+    count(call, known, counts)
     return (
         sum(one.true - one.true_found for one in counts.values()),
         sum(one.found - one.found_right for one in counts.values()),
@@ -149,7 +160,12 @@ def _together(
 
 
 def _compare(
-    true: Sequence[_Particular], found: Sequence[_Particular], counts: defaultdict[str, Count], *, complete: bool
+    true: Sequence[_Particular],
+    found: Sequence[_Particular],
+    known: Container[str],
+    counts: defaultdict[str, Count],
+    *,
+    complete: bool,
 ) -> None:
     for one in true:
         its = counts[one.label]
@@ -157,6 +173,8 @@ def _compare(
         its.true_found += any(one.is_(other) for other in found)
         its.complete |= complete
     for one in found if complete else ():
+        if one.label not in known:
+            continue
         its = counts[one.label]
         its.found += 1
         its.found_right += any(one.is_(other) for other in true)

@@ -57,6 +57,7 @@ def measure(calls: Sequence[Heard], topology: Topology, not_measured: Sequence[s
     personal = redaction.personal_labels(topology)
     timed = qa.timed_criteria(topology)
     raised = alerts.are_raised(topology)
+    listed = entities.listed(calls)
     return Evaluation(
         calls=calls,
         words=words.score(calls),
@@ -68,14 +69,16 @@ def measure(calls: Sequence[Heard], topology: Topology, not_measured: Sequence[s
         calibration=calibration.score(calls),
         qa=qa.score(calls, timed),
         alerts=alerts.score(calls, topology),
-        per_call=[_of_call(call, personal, timed, raised=raised) for call in calls],
+        per_call=[_of_call(call, personal, timed, listed, raised=raised) for call in calls],
         models=models(calls),
         not_measured=not_measured,
     )
 
 
-def _of_call(call: Heard, personal: frozenset[str], timed: frozenset[str], *, raised: bool) -> CallScore:
-    missed, wrong = entities.missed(call)
+def _of_call(
+    call: Heard, personal: frozenset[str], timed: frozenset[str], listed: frozenset[str], *, raised: bool
+) -> CallScore:
+    missed, wrong = entities.missed(call, listed)
     return CallScore(
         call=call,
         right=labels.right(call),

@@ -15,6 +15,7 @@ Phrase = tuple[str, ...]
 
 _ARTICLES = ("the", "a", "an")
 _TELLING = 3  # so many plain words in a row tell something after all: "zero seven one"
+_SAY_NOTHING = frozenset({"GENDER", "INCIDENT_TYPE"})  # of who somebody is: they keep nothing from being hidden
 _SHORTEST = 3  # letters of a name that may have an "s" behind it
 
 
@@ -98,7 +99,7 @@ class _Said:
         if len(phrase) == 1 and self.cased and phrase[0] in NAMES_TOO and not self.word[0].isupper():
             return False
         there = [entity for entity in self.entities if entity.start < end and self.start < entity.end]
-        return not any(entity.placeholder or label != "NAME" for entity in there)
+        return not any(entity.placeholder or (label != "NAME" and entity.label not in _SAY_NOTHING) for entity in there)
 
 
 def _phrases(label: str, text: str) -> Iterator[Phrase]:

@@ -9,6 +9,7 @@ nothing has come of it for long.
 A call that is heard again is one call: who had a placeholder in the first hearing keeps it in the second, and only the
 end of the last hearing lets it be forgotten.
 Utterances of one call that come together also learn from the later of them.
+Words that state a gender or name an incident are found where nothing else is.
 A fine-tuned token classification, where the group has one, is a fourth reader: what any of them would hide is hidden.
 
 Rather too much is masked than too little: a run of digits that nothing recognises, a dictated fragment of a number, an
@@ -26,15 +27,17 @@ from callbus.consumer import CallResult, CallSlice, Settings
 from callbus.errors import Reject
 from callbus.ids import event_id
 from consumers.checkpoints import apart, signed
-from consumers.ner import caution
+from consumers.ner import caution, genders
 from consumers.ner.agreement import Agreed
 from consumers.ner.expecting import answers, default_number, expected_after
 from consumers.ner.gazetteer import Gazetteer
+from consumers.ner.incidents import Incidents
 from consumers.ner.labels import read_labels
 from consumers.ner.reading import Reading, read
 from consumers.ner.register import Register
-from consumers.ner.spans import resolve
+from consumers.ner.spans import beside, resolve
 from consumers.ner.words import Span, Word
+from consumers.relations import read_relations
 from schemas.records import Entity, Provenance, RedactionState, Translation, UtteranceEntities
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class Options(BaseModel):
 
     entities: Path = Path("domain/entities.yaml")  # the labels, and which are personal data
     gazetteer: Path = Path("domain/gazetteer")  # the folder of word lists
+    relations: Path = Path("domain/relations.yaml")  # the words of harm
     phone_regions: tuple[str, ...] = tuple(_COUNTRIES.split())  # ISO 3166-1: whose phone numbers to know
 
 
@@ -62,6 +66,7 @@ def load(settings: Settings) -> "Ner":
     labels = read_labels(settings.root / options.entities)
     settings, judging = apart(settings)
     gazetteer = Gazetteer.read(settings.root / options.gazetteer)
+    incidents = Incidents(read_relations(settings.root / options.relations))
 
     from consumers.ner.analysis import Analysis  # spaCy and Presidio
 
@@ -73,7 +78,7 @@ def load(settings: Settings) -> "Ner":
     settings = replace(settings, models=(signed(settings.model, judging),))
     personal = frozenset(label for label, is_personal in labels.items() if is_personal)
     analysis = Analysis(settings.model.location, gazetteer, options.phone_regions)
-    ner = Ner(settings, analysis, gazetteer, personal, tokens)
+    ner = Ner(settings, analysis, gazetteer, incidents, personal, tokens)
     ner.warm_up()
     return ner
 
@@ -96,12 +101,14 @@ class Ner:
         settings: Settings,
         analysis: "Analysis",
         gazetteer: Gazetteer,
+        incidents: Incidents,
         personal: frozenset[str],
         tokens: "TokenFinder | None" = None,
     ) -> None:
         self._settings = settings
         self._analysis = analysis
         self._gazetteer = gazetteer
+        self._incidents = incidents
         self._personal = personal
         self._tokens = tokens
 
@@ -165,7 +172,8 @@ class Ner:
         redacted: list[str] = []
         position = 0
         kept = resolve(finds, reading, default_number(reading, draft.expecting))
-        for span in caution.hidden(kept, finds, words, self._personal):
+        plain = [*genders.find(reading.text, words), *self._incidents.find(reading.text)]
+        for span in beside(caution.hidden(kept, finds, words, self._personal), plain):
             start, end = reading.origin(span.start, span.end)
             personal = span.label in self._personal
             placeholder = register.placeholder(span.label, reading.text[span.start : span.end]) if personal else ""

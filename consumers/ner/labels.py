@@ -7,7 +7,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from callbus.errors import TopologyError
 
-_FOUND = ("NAME", "LOCATION", "LANDMARK", "ORGANIZATION", "AGE", "DATE", "PHONE_NUMBER", "ID_NUMBER", "EMAIL")
+# VICTIM and PERPETRATOR are not among them: a part needs the evidence of the whole call, and stands in its summary.
+_FOUND = (
+    *("NAME", "LOCATION", "LANDMARK", "ORGANIZATION", "AGE", "DATE", "PHONE_NUMBER", "ID_NUMBER", "EMAIL"),
+    *("GENDER", "INCIDENT_TYPE"),
+)
 
 
 class _Label(BaseModel):

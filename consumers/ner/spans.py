@@ -30,6 +30,15 @@ def resolve(finds: Iterable[Span], reading: Reading, default_number: str) -> lis
     return _joined(sorted(kept, key=lambda span: span.start), reading.text)
 
 
+def beside(kept: Sequence[Span], finds: Iterable[Span]) -> list[Span]:
+    """`kept` as it is, and of the finds those that touch none of it; of two that overlap the longer."""
+    found: list[Span] = []
+    for span in sorted(finds, key=lambda span: (span.start - span.end, span.start)):
+        if all(span.end <= other.start or other.end <= span.start for other in (*kept, *found)):
+            found.append(span)
+    return sorted((*kept, *found), key=lambda span: span.start)
+
+
 def _left_over(span: Span, kept: Sequence[Span], text: str) -> list[Span]:
     taken = sorted(
         (other for other in kept if other.start < span.end and span.start < other.end), key=lambda o: o.start

@@ -73,7 +73,7 @@ class SummarySentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryPerson:
-    """Somebody whom a call is about: a role, never a name."""
+    """Somebody whom a call is about: a role or a placeholder, never a name."""
 
     role: str
     evidence: tuple[str, ...]

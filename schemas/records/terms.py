@@ -27,7 +27,7 @@ TimelineKind = Literal[
     "ended",
     "unknown",
 ]
-Part = Literal["caller", "counsellor", "child", "alleged_perpetrator", "unknown"]
+Part = Literal["caller", "counsellor", "child", "alleged_perpetrator", "victim", "unknown"]
 StageState = Literal["waiting", "partial", "complete", "failed", "unknown"]
 
 

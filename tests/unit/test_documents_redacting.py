@@ -115,3 +115,10 @@ def test_one_hearing_knows_what_the_other_has_found() -> None:
     live = document(advance(FIRST, END))
     gathering = document(advance(again(LATER), state=live))
     assert (gathering.turns[0].redacted_text, gathering.hearing, gathering.aside_only) == (HIDDEN, 1, False)
+
+
+def test_a_gender_keeps_no_place_from_being_hidden() -> None:
+    """A word of a landmark that was found as a gender before hides nothing less."""
+    early = found(said(1, "We hide at the big girl rock."), "GENDER", "girl")
+    late = found(said(2, "Come to the big girl rock."), "LANDMARK", "the big girl rock", "[LANDMARK_1]")
+    assert shown(early, late) == ["We hide at the [LANDMARK_1].", "Come to [LANDMARK_1]."]

@@ -37,13 +37,27 @@ def test_all_found_is_one() -> None:
 
 def test_what_is_missed_and_what_is_wrong_counts() -> None:
     """Two of three found (half a name is enough), and two that are none: P 2/4, R 2/3, F1 4/7."""
-    its = found(("NAME", "Otieno"), ("AGE", "eight"), ("NAME", "uncle"), ("DATE", "eight"), truth=TRUE)
+    its = found(("NAME", "Otieno"), ("AGE", "eight"), ("NAME", "uncle"), ("AGE", "uncle"), truth=TRUE)
     assert its.micro.precision == 0.5
     assert its.micro.recall == pytest.approx(2 / 3)
     assert its.micro.f1 == pytest.approx(4 / 7)
-    assert its.per_label["DATE"].precision == 0.0
-    assert its.per_label["DATE"].recall is None
+    assert its.per_label["AGE"].precision == 0.5
     assert its.per_label["NAME"].recall == 0.5
+
+
+def test_a_label_that_no_call_of_the_folder_has_is_no_measure() -> None:
+    """What is found of it lowers nothing and is no mistake of the call; one call that has it makes it count in all."""
+    incidents = read(0, TEXT, TEXT, ("NAME", "Brian Otieno"), ("AGE", "eight"), ("INCIDENT_TYPE", "uncle"))
+    first = heard({"turns": turns(TEXT), "entities": TRUE}, incidents)
+    its = entities.score([first])
+    assert (its.micro.precision, its.micro.recall, its.micro.found) == (1.0, 1.0, 2)
+    assert set(its.per_label) == {"AGE", "NAME"}
+    assert entities.missed(first, entities.listed([first])) == (0, 0)
+
+    knows = heard({"turns": turns("A rape."), "entities": [{"turn": 0, "text": "rape", "label": "INCIDENT_TYPE"}]})
+    its = entities.score([first, knows])
+    assert (its.micro.precision, its.per_label["INCIDENT_TYPE"].precision) == (2 / 3, 0.0)
+    assert entities.missed(first, entities.listed([first, knows])) == (0, 1)
 
 
 def test_of_two_that_read_the_same_each_stands_in_its_place() -> None:
@@ -61,7 +75,7 @@ def test_a_turn_that_nothing_came_of_is_missed() -> None:
 def test_audio_is_matched_by_what_was_said() -> None:
     """Numbers in digits too, each particular once. A list without turns tells nothing of what else was found."""
     listed = [{"text": "nine years old", "label": "AGE"}, {"text": "Nakuru", "label": "LOCATION"}]
-    heard_ = read(0, "She is 9 years old, 9 years old. Hello Peter.", "", ("AGE", "9 years old"), ("NAME", "Peter"))
+    heard_ = read(0, "She is 9 years old, 9 years old. Hello Peter.", "", ("AGE", "9 years old"), ("LOCATION", "Peter"))
     loose = entities.score([heard({"turns": turns("x"), "entities": listed}, heard_, audio=True)]).micro
     assert (loose.precision, loose.recall, loose.f1, loose.true) == (None, 0.5, None, 2)
     by_turn = [one | {"turn": 0} for one in listed]
@@ -111,10 +125,12 @@ def test_a_turn_of_which_a_particular_was_left_out_counts_for_recall_only() -> N
 
 
 def test_without_truth_nothing_is_measured() -> None:
-    """An empty list is a truth: whatever is found is wrong."""
+    """An empty list is a truth: whatever is found is wrong, of the labels that the folder's lists know."""
     assert entities.score([heard({"turns": turns(TEXT)}, read(0, TEXT, TEXT, ("NAME", "Brian")))]).micro.f1 is None
     empty = heard({"turns": turns(TEXT), "entities": []}, read(0, TEXT, TEXT, ("NAME", "Brian")))
-    assert entities.score([empty]).micro.precision == 0.0
+    assert entities.score([empty]).micro.precision is None
+    named = heard({"turns": turns(TEXT), "entities": TRUE})
+    assert entities.score([empty, named]).micro.precision == 0.0
 
 
 def leaks(redacted: str, text: str = TEXT, truth: list[dict[str, object]] | None = None) -> Redaction:

@@ -346,3 +346,17 @@ def test_a_failed_door_is_shown() -> None:
     """A failure reported by something that is no stage of the graph stands at the end of the list."""
     found = of(life("failed", reason="line dropped"))
     assert (found.completeness[-1].stage, found.completeness[-1].state) == ("player", "failed")
+
+
+def test_a_gender_and_an_incident_are_shown_in_their_words() -> None:
+    """They tell of nobody who it is; one that is a part of somebody's name does."""
+    found = of(
+        said(1, named("GENDER", "girl"), named("INCIDENT_TYPE", "raped")), said(2, WANJIKU, named("GENDER", "girl"))
+    )
+    assert [(one.label, one.text, one.mentions) for one in found.entities] == [
+        ("GENDER", "girl", 2),
+        ("INCIDENT_TYPE", "raped", 1),
+        ("NAME", "[NAME_1]", 1),
+    ]
+    called = of(said(1, named("GENDER", "lady")), said(2, named("NAME", "Lady Atieno", "[NAME_1]")))
+    assert [one.label for one in called.entities] == ["NAME"]

@@ -76,7 +76,7 @@ def test_only_what_is_redacted_is_read(summarizer: Summarizer) -> None:
     assert said(found, HAPPENED) == [masked.redacted_text]
     assert {(person.role, person.part) for person in found.people} == {
         ("caller", "caller"),
-        ("daughter", "child"),
+        ("daughter", "victim"),
         ("neighbour", "alleged_perpetrator"),
     }
     assert all(person.evidence == (turn.utterance_id,) for person in found.people)
@@ -127,7 +127,74 @@ def test_a_part_rests_on_the_turns_that_give_it(summarizer: Summarizer) -> None:
         ("caller", "caller", ("call-1",)),
         ("counsellor", "counsellor", ("call-0",)),
         ("caller", "child", ("call-2",)),
+        ("caller", "victim", ("call-2",)),
         ("uncle", "alleged_perpetrator", ("call-2",)),
+    ]
+
+
+def parts(summarizer: Summarizer, *turns: tuple[str, str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Of a call with these turns, those who have a part in the matter."""
+    return matter_of(summary(summarizer, document(spoken(*turns))))
+
+
+def matter_of(found: CallSummary) -> list[tuple[str, str, tuple[str, ...]]]:
+    parts = ("alleged_perpetrator", "child", "victim")
+    return [(one.role, one.part, one.evidence) for one in found.people if one.part in parts]
+
+
+def test_who_suffers_harm_is_a_victim(summarizer: Summarizer) -> None:
+    """By the turns that say so, short ones too; a counsellor's say nothing of it."""
+    turns = [
+        ("caller", "My sister stays with our uncle since our mother died."),
+        ("caller", "He beats me."),
+        ("agent", "So he beats you, and he beats your brother as well."),
+        ("caller", "He beats my sister with a cable until she bleeds."),
+    ]
+    assert parts(summarizer, *turns) == [
+        ("caller", "victim", ("call-1",)),
+        ("sister", "victim", ("call-3",)),
+    ]
+
+
+def test_who_is_known_by_a_placeholder_is_listed_for_harm_alone(summarizer: Summarizer) -> None:
+    """Neither for being named, nor where the call says who it is."""
+    turns = [
+        ("caller", "[NAME_1] told me that [NAME_2] beats her every night with a belt."),
+        ("caller", "I am very afraid of my uncle [NAME_3] when he is drunk."),
+        ("caller", "[NAME_3] raped [NAME_4] in the house on Sunday night."),
+    ]
+    assert parts(summarizer, *turns) == [
+        ("[NAME_2]", "alleged_perpetrator", ("call-0",)),
+        ("uncle", "alleged_perpetrator", ("call-2",)),
+        ("[NAME_4]", "victim", ("call-2",)),
+    ]
+
+
+def test_a_victim_of_whom_nothing_else_is_said_is_someone(summarizer: Summarizer) -> None:
+    """Only where the call names no other."""
+    raped = ("caller", "She was raped on her way home from school.")
+    assert parts(summarizer, raped) == [("someone", "victim", ("call-0",))]
+    brother = ("caller", "My brother was beaten by the boys in the street.")
+    assert [role for role, _, _ in parts(summarizer, raped, brother)] == ["boy", "brother"]
+
+
+def test_who_says_me_on_a_channel_without_a_speaker_is_not_the_caller(summarizer: Summarizer) -> None:
+    """It may be either of the two."""
+    call = document([("unknown", "My stepfather beats me every night until I bleed.", 0, 5000)])
+    assert matter_of(summary(summarizer, call)) == [("stepfather", "alleged_perpetrator", ("call-0",))]
+
+
+def test_a_role_may_do_and_suffer_harm(summarizer: Summarizer) -> None:
+    """Each part by its own turns."""
+    turns = [
+        ("caller", "My mother was beaten by my father until she bled."),
+        ("caller", "Now my mother beats my little brother every day."),
+    ]
+    assert sorted(parts(summarizer, *turns)) == [
+        ("brother", "victim", ("call-1",)),
+        ("father", "alleged_perpetrator", ("call-0",)),
+        ("mother", "alleged_perpetrator", ("call-1",)),
+        ("mother", "victim", ("call-0",)),
     ]
 
 

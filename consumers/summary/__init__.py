@@ -1,16 +1,16 @@
 """Summary: what happened, who is concerned, and what was promised, in the call's own sentences.
 
 Extractive: every sentence was said so, and names its turn; nothing is written anew, so nothing can be invented. Only
-redacted text is read, and people appear as roles. Of what the caller says of the matter, the sentences nearest to the
-whole of it are taken, each new beside those before it (maximal marginal relevance, Carbonell and Goldstein 1998); of
-what the counsellor says, those that announce something.
+redacted text is read, and people appear as roles (`people.py`). Of what the caller says of the matter, the sentences
+nearest to the whole of it are taken, each new beside those before it (maximal marginal relevance, Carbonell and
+Goldstein 1998); of what the counsellor says, those that announce something.
 
 Where the group has a sequence-to-sequence checkpoint, the sentences that it writes of a complete call take the place of
 a part's, but only those that the call supports; each names the turn that supports it best.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,23 +23,27 @@ from consumers import heads as trained
 from consumers.case import CaseHeads
 from consumers.checkpoints import apart, signed
 from consumers.encoder import Encoder, encoder, sentences
+from consumers.harm import Deed
 from consumers.heads import Vectors
-from consumers.relations import Relations, is_a_minor, read_relations
+from consumers.relations import Relations, read_relations
 from consumers.revisions import newest, of_document
-from schemas.records import CallDocument, CallSummary, Part, Speaker, SummaryPerson, SummarySentence, Turn
+from consumers.summary.people import people
+from consumers.summary.said import Said
+from schemas.records import CallDocument, CallSummary, SummarySentence, Turn
 
 if TYPE_CHECKING:
     from consumers.checkpoints.abstracts import Abstracts
+
+__all__ = ["HAPPENED", "PROMISED", "Options", "Said", "Summarizer", "load"]
 
 STAGE = "summary"
 HAPPENED, PROMISED = "happened", "promised"
 
 _SENTENCES = 3  # of each part, at most
-_PEOPLE = 6
-_EVIDENCE = 3  # turns of one person
 _FEWEST_WORDS = 5
 _CONTENT = 0.5  # probability of saying something of the case
 _ANNOUNCED = 0.6  # probability of announcing something
+_AROUND = 4  # words before and after a sentence, by which to know who it speaks of
 _RELEVANCE = 0.7  # against newness
 _PLACEHOLDER = re.compile(r"\[[A-Z_]+_\d+\]")
 
@@ -51,26 +55,6 @@ class Options(BaseModel):
 
     heads: Path = Field(description="The folder of trained heads.")
     relations: Path = Field(description="The YAML file of roles, each with the words for it, and of what harms.")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A redacted sentence of a turn."""
-
-    turn: Turn
-    text: str
-    vector: Vectors
-    score: float  # how much it tells of the case; a counsellor's, how much it announces
-
-    @property
-    def by_agent(self) -> bool:
-        return self.turn.speaker == "agent"
-
-    @property
-    def due(self) -> str:
-        """The first date that it names, in its own words."""
-        dates = (entity.text for entity in self.turn.entities if entity.label == "DATE" and entity.text in self.text)
-        return next(dates, "")
 
 
 @dataclass(frozen=True)
@@ -96,7 +80,8 @@ class Summarizer:
         ]
 
     def _summarize(self, document: CallDocument, said: Sequence[Said], draft: Sequence[str]) -> CallSummary:
-        told = [one for one in said if not one.by_agent and one.score >= _CONTENT]
+        matter = [one for one in said if not one.by_agent and one.score >= _CONTENT]
+        told = [one for one in matter if _is_long_enough(one.text)]
         promised = [one for one in said if one.by_agent and one.score >= _ANNOUNCED]
         written = self._written(document, [*told, *promised], draft)
         return CallSummary(
@@ -105,7 +90,7 @@ class Summarizer:
                 *(_best(HAPPENED, written) or _part(HAPPENED, told)),
                 *(_best(PROMISED, written) or _part(PROMISED, promised)),
             ),
-            people=tuple(self._people(document, told)),
+            people=tuple(people(document, matter, self.relations)),
         )
 
     def _written(self, document: CallDocument, said: Sequence[Said], draft: Sequence[str]) -> list[SummarySentence]:
@@ -127,55 +112,35 @@ class Summarizer:
             for one in supported(draft, call, said, self.encoder)
         ]
 
+    def _harms(self, turn: Turn, text: str) -> tuple[Deed, ...]:
+        """What a sentence of the turn says was done to whom; a counsellor's says nothing."""
+        if turn.speaker == "agent":
+            return ()
+        before, _, after = " ".join(turn.redacted_text.split()).partition(text)
+        return self.relations.harms(text, " ".join(before.split()[-_AROUND:]), " ".join(after.split()[:_AROUND]))
+
     def _read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:
-        """The sentences of every document by its event_id, embedded all at once."""
+        """The sentences of every document by its event_id, embedded all at once; short ones if they tell of harm."""
         found = [
-            (document.event_id, turn, text)
+            (document.event_id, turn, text, harms)
             for document in documents
             for turn in document.turns
             for text in sentences(turn.redacted_text)
-            if len(text.split()) >= _FEWEST_WORDS
+            if (harms := self._harms(turn, text)) or _is_long_enough(text)
         ]
-        vectors = self.encoder.embed([_PLACEHOLDER.sub("someone", text) for _, _, text in found])
+        vectors = self.encoder.embed([_PLACEHOLDER.sub("someone", text) for _, _, text, _ in found])
         tells, announces = self.heads.content(vectors), self.heads.actions(vectors)[0]
         said: dict[str, list[Said]] = {}
-        for (document_id, turn, text), vector, told, announced in zip(found, vectors, tells, announces, strict=True):
+        for (document_id, turn, text, harms), vector, told, announced in zip(
+            found, vectors, tells, announces, strict=True
+        ):
             score = announced if turn.speaker == "agent" else told
-            said.setdefault(document_id, []).append(Said(turn, text, vector, float(score)))
+            said.setdefault(document_id, []).append(Said(turn, text, vector, float(score), harms))
         return said
 
-    def _people(self, document: CallDocument, told: Sequence[Said]) -> Iterator[SummaryPerson]:
-        """Who speaks, by their first turn; then the roles that the caller's sentences speak of, of most turns first."""
-        speaking: tuple[tuple[Speaker, Part], ...] = (("caller", "caller"), ("agent", "counsellor"))
-        for speaker, part in speaking:
-            turns = (turn.utterance_id for turn in document.turns if turn.speaker == speaker and _is_said(turn))
-            if first := next(turns, None):
-                yield SummaryPerson(role=part, evidence=(first,), part=part)
-        minor = _turns(one for one in told if one.turn.speaker == "caller" and is_a_minor(one.text))
-        if minor:
-            yield SummaryPerson(role="caller", evidence=minor, part="child")
-        spoken: dict[str, list[Said]] = {}
-        for one in told:
-            for role in self.relations.spoken_of(one.text):
-                spoken.setdefault(role, []).append(one)
-        for role in sorted(spoken, key=lambda role: -len({one.turn.utterance_id for one in spoken[role]}))[:_PEOPLE]:
-            yield self._person(role, spoken[role])
 
-    def _person(self, role: str, told: Sequence[Said]) -> SummaryPerson:
-        """Somebody spoken of, with the part that the turns in evidence give them."""
-        if harm := _turns(one for one in told if self.relations.does_harm(role, one.text)):
-            return SummaryPerson(role=role, evidence=harm, part="alleged_perpetrator")
-        part: Part = "child" if role in self.relations.children else "unknown"
-        return SummaryPerson(role=role, evidence=_turns(told), part=part)
-
-
-def _is_said(turn: Turn) -> bool:
-    return turn.kind in ("speech", "message") and bool(turn.text)
-
-
-def _turns(said: Iterable[Said]) -> tuple[str, ...]:
-    """The first turns of these sentences."""
-    return tuple(dict.fromkeys(one.turn.utterance_id for one in said))[:_EVIDENCE]
+def _is_long_enough(text: str) -> bool:
+    return len(text.split()) >= _FEWEST_WORDS
 
 
 def _part(part: str, said: Sequence[Said]) -> Iterator[SummarySentence]:
