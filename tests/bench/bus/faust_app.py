@@ -7,6 +7,8 @@ loop does.
 """
 
 import sys
+import tempfile
+from pathlib import Path
 
 import faust
 
@@ -25,6 +27,7 @@ def main(order: Order) -> None:
         topic_allow_declare=False,
         web_enabled=False,
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / "bench-bus-faust",  # it makes a folder even for a store in memory
     )
     source = app.topic(order.input, key_type=bytes, value_type=bytes)
     target = app.topic(order.output, key_type=bytes, value_type=bytes)
