@@ -5,7 +5,7 @@ input topics interleave (each keeps its own order), so a replay after a crash en
 and revision. Whoever publishes asks whether `shows_more` and may skip to the newest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar, assert_never
 
@@ -23,13 +23,14 @@ from schemas.records import (
     CallInsight,
     CallSummary,
     Classification,
+    EntityMention,
     Provenance,
     QaEvaluation,
     StageState,
     UtteranceEntities,
 )
 
-VERSION = "4"  # of the join: raise it when the same inputs give another insight
+VERSION = "5"  # of the join: raise it when the same inputs give another insight
 
 Result = TypeVar("Result", Classification, QaEvaluation, CallSummary)
 
@@ -87,9 +88,7 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         turns=state.turns,
         unread=state.unread,
         languages=state.languages,
-        entities=tuple(
-            mention for mention in state.mentions if not privacy.is_personal(mention.text, state.names, state.call_id)
-        ),
+        entities=tuple(_mentions(state)),
         main=judged.main if judged else None,
         sub=judged.sub if judged else None,
         priority=judged.priority if judged else None,
@@ -105,6 +104,13 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
         completeness=stages,
         provenance=Provenance(stage=GROUP, model="join", model_version=VERSION, origin_ids=origins),
     )
+
+
+def _mentions(state: InsightState) -> Iterator[EntityMention]:
+    """The mentions, without what the call has as personal elsewhere: the town of an office too."""
+    for mention in state.mentions:
+        if not privacy.is_personal(mention.text, state.names, state.call_id):
+            yield replace(mention, text=privacy.without(mention.text, state.names, state.call_id))
 
 
 def is_open(state: InsightState, lineage: Lineage) -> bool:

@@ -74,6 +74,17 @@ def test_an_age_is_shown_though_the_number_had_it() -> None:
     assert [one.text for one in found.entities] == ["[PHONE_NUMBER_1]", "[NAME_1]", "eight"]
 
 
+def test_the_town_of_an_office_is_left_out_where_it_is_told_elsewhere() -> None:
+    """An office is no secret, but the place that the caller gave is, whatever else is named after it."""
+    hospital = named("ORGANIZATION", "Gulu regional hospital")
+    calling_from = named("LOCATION", "gulu", "[LOCATION_1]")
+    assert [one.text for one in of(said(1, hospital)).entities] == ["Gulu regional hospital"]
+    assert [one.text for one in of(said(1, hospital), said(2, calling_from)).entities] == [
+        "… regional hospital",
+        "[LOCATION_1]",
+    ]
+
+
 def test_every_subscriber_may_read_only_what_is_redacted() -> None:
     """What is said right now is in clear: for those alone who have leave."""
     topics = load(TOPOLOGY).topics
