@@ -107,10 +107,9 @@ def insight(state: InsightState, lineage: Lineage) -> CallInsight:
 
 
 def _mentions(state: InsightState) -> Iterator[EntityMention]:
-    """The mentions, without what the call has as personal elsewhere: the town of an office too."""
     for mention in state.mentions:
-        if not privacy.is_personal(mention.text, state.names, state.call_id):
-            yield replace(mention, text=privacy.without(mention.text, state.names, state.call_id))
+        if text := privacy.harmless(mention.text, state.names, state.call_id):
+            yield replace(mention, text=text)
 
 
 def is_open(state: InsightState, lineage: Lineage) -> bool:

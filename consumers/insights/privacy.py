@@ -96,7 +96,8 @@ def _known(text: str, names: Collection[str], call_id: str) -> Iterator[tuple[in
     yield from ((start, end) for (start, end, _), hide in zip(found, hidden, strict=True) if hide)
 
 
-def is_personal(text: str, names: Collection[str], call_id: str) -> bool:
-    """Whether a particular, harmless by its label, tells nothing but what is known as personal in this call."""
+def harmless(text: str, names: Collection[str], call_id: str) -> str:
+    """What may be shown of a particular that is harmless by its label: all but what is known as personal in this call,
+    the town of an office too; "" if nothing is left that tells anything."""
     left = without(text, names, call_id)
-    return left != text and all(word in PLAIN for word in words_of(left))
+    return "" if left != text and all(word in PLAIN for word in words_of(left)) else left

@@ -15,6 +15,7 @@ from consumers.transcription.vad import RATE_HZ, WINDOW, Audio
 
 MARGIN = 640  # samples at RATE_HZ on both sides of a window, so that the filter meets no edge
 _BLOCK = 64  # samples at RATE_HZ that one product with the filter makes
+_EVEN = 2_000  # at multiples of it blocks, reach and margins are whole samples of the other rate too
 _REACH = 200  # samples at RATE_HZ: beyond them the filter's taps are below what 16 bits can tell
 
 
@@ -26,9 +27,10 @@ def resampled(raw: Samples, rate_hz: int) -> Audio:
     """
     audio: Audio = raw.astype(np.float32) / np.float32(32768)
     if rate_hz == RATE_HZ:
-        return _whole(audio[MARGIN : MARGIN + WINDOW])
-    if (_BLOCK * rate_hz) % RATE_HZ or len(raw) != (WINDOW + 2 * MARGIN) * rate_hz // RATE_HZ:
-        return _whole(soxr.resample(audio, rate_hz, RATE_HZ)[MARGIN : MARGIN + WINDOW])
+        return audio[MARGIN : MARGIN + WINDOW]
+    if rate_hz % _EVEN:
+        whole: Audio = soxr.resample(audio, rate_hz, RATE_HZ)
+        return whole[MARGIN : MARGIN + WINDOW]
     around, taps = _filter(rate_hz)
     window: Audio = (audio[around] @ taps).ravel()
     return window
@@ -46,7 +48,3 @@ def _filter(rate_hz: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     answers = soxr.resample(impulses, rate_hz, RATE_HZ)[MARGIN + _REACH : MARGIN + _REACH + _BLOCK]
     begins = margin - reach + block * np.arange(WINDOW // _BLOCK)
     return begins[:, np.newaxis] + np.arange(needed), np.ascontiguousarray(answers.T)
-
-
-def _whole(window: Audio) -> Audio:
-    return window if len(window) == WINDOW else np.pad(window, (0, WINDOW - len(window)))

@@ -10,7 +10,7 @@ from consumers.transcription.vad import RATE_HZ, WINDOW
 QUARTER_BIT = 0.25 / 32768
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
+@pytest.mark.parametrize("rate_hz", [8_000, 8_250, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
 def test_a_window_is_what_soxr_makes_of_it(rate_hz: int) -> None:
     """Whatever the rate, to less than the 16 bits of the samples can tell; the loudest noise is the hardest."""
     noise = np.random.default_rng(7)
@@ -18,11 +18,5 @@ def test_a_window_is_what_soxr_makes_of_it(rate_hz: int) -> None:
         raw = noise.integers(-32768, 32768, (WINDOW + 2 * MARGIN) * rate_hz // RATE_HZ).astype(np.int16)
         expected = soxr.resample(raw.astype(np.float32) / 32768, rate_hz, RATE_HZ)[MARGIN : MARGIN + WINDOW]
 
+        assert len(expected) == WINDOW
         assert np.abs(resampled(raw, rate_hz) - expected).max() < QUARTER_BIT
-
-
-def test_the_last_window_of_an_odd_rate_is_whole() -> None:
-    """At rates that do not divide, a window may lack a sample: the VAD takes none but whole ones."""
-    raw = np.ones((WINDOW + 2 * MARGIN) * 11_025 // RATE_HZ - 1, dtype=np.int16)
-
-    assert len(resampled(raw[: len(raw) - 600 * 11_025 // RATE_HZ], 11_025)) == WINDOW
