@@ -59,6 +59,7 @@ class Model:
     version: str  # the package's version, or a digest of the directory, or the hub revision
     languages: tuple[str, ...] = ()  # ISO 639-1; for translation: (source, target)
     card: Path | None = None  # the file that says how to read its verdicts: a checkpoint that judges by itself has one
+    adapter: Path | None = None  # the folder of changes to add to its weights
 
 
 @dataclass(frozen=True, slots=True)

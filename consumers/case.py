@@ -76,6 +76,13 @@ class CaseHeads:
         head = self.heads["content"]
         return head.probabilities(vectors)[:, head.labels.index("content")]
 
+    def no_case(self, view: View) -> float:
+        """Log odds that who speaks has no case, but plays, tests the line or has dialled wrongly: a view's mean."""
+        head = self.heads["case"]
+        found = np.log(head.probabilities(view.vectors) + _TINY)
+        odds = found[:, head.labels.index("none")] - found[:, head.labels.index("case")]
+        return float(view.weights @ odds / view.weights.sum())
+
     def actions(self, vectors: Vectors) -> tuple[Table, Table]:
         """Of counsellor's sentences: how much each announces anything, and which intervention (in the head's order)."""
         head = self.heads["action"]

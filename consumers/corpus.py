@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from callbus import yaml_text
 from callbus.errors import InputError
 
 NEUTRAL = "neutral"  # a counsellor's sentence that says nothing of what will follow
@@ -31,6 +32,7 @@ class Corpus:
     """Everything that heads are trained on."""
 
     examples: tuple[Example, ...]
+    no_case: tuple[tuple[str, ...], ...]  # what callers say, call by call, who only play, test, misdial
     small_talk: tuple[str, ...]  # callers' sentences that say nothing of the case
     shows: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they fulfil
     lacks: Mapping[str, tuple[str, ...]]  # counsellors' sentences by the criterion that they miss
@@ -64,14 +66,15 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
     callers = _callers(folder)
     if not callers:
         raise InputError(f"no callers/**/*.yaml in {folder}: it is not an example corpus")
-    counsellors, background = folder / "counsellors.yaml", folder / "background.yaml"
+    no_case, counsellors, background = (folder / f"{name}.yaml" for name in ("no_case", "counsellors", "background"))
     digest = hashlib.sha256()
-    for path in (*callers, counsellors, background):
+    for path in (*callers, no_case, counsellors, background):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + _bytes(path) + b"\0")
     criteria, around = _parse(counsellors), _parse(background)
     try:
         corpus = Corpus(
             examples=tuple(_examples(callers)),
+            no_case=tuple(map(_texts, _parse(no_case)["calls"])),
             small_talk=tuple(around["small_talk"]),
             shows={name: tuple(kinds["shows"]) for name, kinds in criteria["criteria"].items()},
             lacks={name: tuple(kinds["lacks"]) for name, kinds in criteria["criteria"].items()},
@@ -180,7 +183,7 @@ def _bytes(path: Path) -> bytes:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(_bytes(path))
+        content = yaml_text.parse(_bytes(path))
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):

@@ -6,7 +6,8 @@ takes ten, because it needs no torch; it runs BERT-like encoders, and converts o
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callbus.caches import cache_root
+from callbus.consumer import Model
+from consumers import adapter
 
 Vectors = NDArray[np.float32]
 
@@ -23,16 +26,19 @@ _WINDOW_TOKENS = 256  # what the MiniLM family was trained on
 class ByTransformers:
     """Mean pooling over the attention mask, with torch; half precision on CUDA."""
 
-    def __init__(self, location: str, version: str, device: str) -> None:
+    def __init__(self, spec: Model, device: str) -> None:
         import torch
         from transformers import AutoModel, AutoTokenizer, logging
 
         logging.disable_progress_bar()
         self._torch = torch
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        source: dict[str, Any] = {"local_files_only": True} if Path(location).is_dir() else {"revision": version}
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(location, **source)
-        model: Any = AutoModel.from_pretrained(location, **source)
+        local = Path(spec.location).is_dir()
+        source: dict[str, Any] = {"local_files_only": True} if local else {"revision": spec.version}
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(spec.location, **source)
+        model: Any = AutoModel.from_pretrained(spec.location, **source)
+        if spec.adapter is not None:
+            adapter.merge(adapter.load(spec.adapter), model)
         self._model: Any = (model.half() if self.device.startswith("cuda") else model).to(self.device).eval()
         self.dimensions = int(model.config.hidden_size)
 
@@ -53,12 +59,12 @@ class ByTransformers:
 class ByCTranslate2:
     """The same by CTranslate2, in float32 on a CPU and float16 on CUDA."""
 
-    def __init__(self, location: str, version: str, device: str) -> None:
+    def __init__(self, spec: Model, device: str) -> None:
         import ctranslate2
         from tokenizers import Tokenizer
 
         self._ctranslate2 = ctranslate2
-        self._tokenizer: Any = Tokenizer.from_buffer(Path(location, "tokenizer.json").read_bytes())
+        self._tokenizer: Any = Tokenizer.from_buffer(Path(spec.location, "tokenizer.json").read_bytes())
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_WINDOW_TOKENS)
         kind, _, index = device.partition(":")
@@ -66,7 +72,7 @@ class ByCTranslate2:
             "float16" if kind == "cuda" or (kind == "auto" and ctranslate2.get_cuda_device_count()) else "float32"
         )
         self._model: Any = ctranslate2.Encoder(
-            str(_converted(location, version)), device=kind, device_index=int(index or 0), compute_type=precision
+            str(_converted(spec)), device=kind, device_index=int(index or 0), compute_type=precision
         )
         self.device = str(self._model.device)
         self.dimensions = int(self.embed(["x"]).shape[1])
@@ -89,17 +95,37 @@ BY_ENGINE: dict[str, type[ByTransformers] | type[ByCTranslate2]] = {
 }
 
 
-def _converted(location: str, version: str) -> Path:
+def _converted(model: Model) -> Path:
     """The model in CTranslate2's form: converted once (some ten seconds), then found in the cache."""
-    folder = cache_root() / "models" / f"{Path(location).parent.name}-{Path(location).name}-{version}"
+    place = Path(model.location)
+    folder = cache_root() / "models" / f"{place.parent.name}-{place.name}-{model.version}"
     if not (folder / "model.bin").exists():
         from ctranslate2.converters import TransformersConverter
 
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
-        TransformersConverter(location).convert(str(made), force=True)
+        with _merged(model) as whole:
+            TransformersConverter(whole).convert(str(made), force=True)
         try:
             made.replace(folder)
         except OSError:  # another process was quicker
             shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def _merged(model: Model) -> Iterator[str]:
+    """A folder of the model with its adapter's changes in it: its own where it has none."""
+    if model.adapter is None:
+        yield model.location
+        return
+    from transformers import AutoModel
+
+    whole: Any = AutoModel.from_pretrained(model.location, local_files_only=True)
+    adapter.merge(adapter.load(model.adapter), whole)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(
+            model.location, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.safetensors", "*.bin")
+        )
+        whole.save_pretrained(folder)
+        yield folder

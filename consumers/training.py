@@ -41,6 +41,7 @@ class Embedded:
     joined: Vectors  # per call: all that the caller says, as one text
     mean: Vectors  # per call: the mean of its sentences' vectors, normalised
     says: Vectors  # every sentence of every call
+    no_case: Vectors  # of calls without a case: the same three, one after the other
     of: Mapping[str, Vectors]  # by "small talk", and "shows:", "lacks:", "action:" or "urgency:" with a name
     probe: Vectors
 
@@ -59,8 +60,7 @@ class Embedded:
 
 def embed(corpus: Corpus, encoder: Encoder) -> Embedded:
     """The vectors of a corpus; takes about a minute on a CPU."""
-    per_call = [encoder.embed(example.says) for example in corpus.examples]
-    mean = np.array([vectors.mean(axis=0) for vectors in per_call])
+    joined, mean, says = _by_call([example.says for example in corpus.examples], encoder)
     texts: dict[str, Sequence[str]] = {"small talk": corpus.small_talk}
     texts |= {f"shows:{name}": says for name, says in corpus.shows.items()}
     texts |= {f"lacks:{name}": says for name, says in corpus.lacks.items()}
@@ -68,17 +68,26 @@ def embed(corpus: Corpus, encoder: Encoder) -> Embedded:
     texts |= {f"urgency:{name}": says for name, says in corpus.urgency.items()}
     return Embedded(
         corpus=corpus,
-        joined=encoder.embed([" ".join(example.says) for example in corpus.examples]),
-        mean=mean / np.linalg.norm(mean, axis=1, keepdims=True),
-        says=np.concatenate(per_call),
+        joined=joined,
+        mean=mean,
+        says=says,
+        no_case=np.concatenate(_by_call(corpus.no_case, encoder)),
         of={name: encoder.embed(says) for name, says in texts.items()},
         probe=encoder.embed([PROBE])[0],
     )
 
 
+def _by_call(calls: Sequence[Sequence[str]], encoder: Encoder) -> tuple[Vectors, Vectors, Vectors]:
+    """Each call as one text, each as the mean of its sentences, and the sentences."""
+    per_call = [encoder.embed(says) for says in calls]
+    mean = np.array([vectors.mean(axis=0) for vectors in per_call])
+    joined = encoder.embed([" ".join(says) for says in calls])
+    return joined, mean / np.linalg.norm(mean, axis=1, keepdims=True), np.concatenate(per_call)
+
+
 def train(data: Embedded, encoder: str, calibration: Calibration) -> Heads:
     """Every head, from the whole corpus."""
-    heads = {"content": _content(data), "action": _action(data), "urgency": _urgency(data)}
+    heads = {"case": _case(data), "content": _content(data), "action": _action(data), "urgency": _urgency(data)}
     for name in data.corpus.shows:
         heads[f"shows:{name}"] = criterion_head(data, name, "shows")
         heads[f"lacks:{name}"] = criterion_head(data, name, "lacks")
@@ -156,6 +165,13 @@ def _related(data: Embedded, name: str, key: str, kind: str) -> bool:
 def _silent(data: Embedded, on: str) -> list[Vectors]:
     """The good sentences of each criterion whose examples are said to tell nothing of it (`CASE`, `ACTION`)."""
     return [data.of[f"shows:{name}"] for name in data.corpus.silent_on.get(on, ())]
+
+
+def _case(data: Embedded) -> LinearHead:
+    """Whether somebody tells of a case at all, or plays, tests the line, has dialled wrongly."""
+    told = np.concatenate([data.joined, data.mean, data.says])
+    labels = np.array(["case"] * len(told) + ["none"] * len(data.no_case))
+    return _fit(np.concatenate([told, data.no_case]), labels, 3, balanced=True)
 
 
 def _content(data: Embedded) -> LinearHead:

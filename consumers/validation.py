@@ -1,44 +1,50 @@
-"""How good the heads are on calls that they were not trained on, and the calibration that follows from it.
+"""How good the heads are on calls that neither they nor the encoder learned from, and the calibration that follows.
 
-Cross-validation is by call: no sentence of a call is ever on both sides.
+One call in ten is held out, by its words (`adapter.is_held_out`): no sentence of a call is ever on both sides.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from consumers.adapter import is_held_out
 from consumers.case import Case, CaseHeads, View
 from consumers.heads import Heads, Table
 from consumers.training import Calibration, CaseParts, Embedded, Rows, case_heads, criterion_head
 
-Fold = tuple[Rows, CaseParts]
-
-_FOLDS = 5
-_SEED = 0
+_FEWEST = 2
+_EACH = 5  # of a corpus so small that chance holds out nothing, one in five
 _TINY = 1e-9
 
 
-def cross_validate(data: Embedded) -> dict[str, Any]:
+def held_out(keys: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of the examples, by their words, are held out."""
+    found = np.array([is_held_out(key) for key in keys])
+    return found if found.sum() >= _FEWEST else np.arange(len(keys)) % _EACH == 0
+
+
+def validate(data: Embedded) -> dict[str, Any]:
     """Accuracy of the case's labels by call; per criterion the recall of good and of poor sentences.
 
-    Harder than life in one way (a call of the corpus is one to three sentences), easier in another (the same hand
+    Harder than life in one way (a call of the corpus is one to three sentences), easier in another (few hands
     wrote all of them): domain/corpus/dialogues.yaml holds whole calls to compare with.
     """
     names = ("main", "sub_top1", "sub_top3", "priority", "intervention")
     hits: dict[str, list[bool]] = {name: [] for name in names}
-    for rows, heads, cases in _held_out(data, _folds(data), Calibration()):
-        for row, case in zip(rows, cases, strict=True):
-            main, sub = data.sub[row].split(":", 1)
-            ranked = [heads.subs[index] for index in np.argsort(-case.sub)[:3]]
-            hits["main"].append(heads.mains[int(case.main.argmax())] == main)
-            hits["sub_top1"].append(ranked[0] == (main, sub))
-            hits["sub_top3"].append((main, sub) in ranked)
-            hits["priority"].append(heads.priorities[int(case.priority.argmax())] == data.priority[row])
-            hits["intervention"].append(heads.interventions[int(case.intervention.argmax())] == data.intervention[row])
+    rows, parts = _split(data)
+    heads, cases = _judged(data, rows, parts, Calibration())
+    for row, case in zip(rows, cases, strict=True):
+        main, sub = data.sub[row].split(":", 1)
+        ranked = [heads.subs[index] for index in np.argsort(-case.sub)[:3]]
+        hits["main"].append(heads.mains[int(case.main.argmax())] == main)
+        hits["sub_top1"].append(ranked[0] == (main, sub))
+        hits["sub_top3"].append((main, sub) in ranked)
+        hits["priority"].append(heads.priorities[int(case.priority.argmax())] == data.priority[row])
+        hits["intervention"].append(heads.interventions[int(case.intervention.argmax())] == data.intervention[row])
     return {
-        "calls": len(data.joined),
-        "sentences": len(data.says),
+        "calls": len(rows),
         "by_call": {name: _mean(found) for name, found in hits.items()},
         "criteria": {name: _criterion(data, name) for name in data.corpus.shows},
     }
@@ -46,44 +52,35 @@ def cross_validate(data: Embedded) -> dict[str, Any]:
 
 def calibrate(data: Embedded) -> Calibration:
     """The temperatures under which held-out labels are most likely."""
-    folds = list(_folds(data))
-    sub = _temperature(*_outcomes(data, folds, Calibration(), "sub"))
+    rows, parts = _split(data)
+    sub = _temperature(*_outcomes(data, rows, parts, Calibration(), "sub"))
     return Calibration(
         sub=sub,
-        priority=_temperature(*_outcomes(data, folds, Calibration(sub=sub), "priority")),
-        intervention=_temperature(*_outcomes(data, folds, Calibration(sub=sub), "intervention")),
+        priority=_temperature(*_outcomes(data, rows, parts, Calibration(sub=sub), "priority")),
+        intervention=_temperature(*_outcomes(data, rows, parts, Calibration(sub=sub), "intervention")),
     )
 
 
-def _outcomes(data: Embedded, folds: Sequence[Fold], calibration: Calibration, head: str) -> tuple[Table, Rows]:
+def _split(data: Embedded) -> tuple[Rows, CaseParts]:
+    """The calls that are held out, and the heads trained without them."""
+    mask = held_out([" ".join(example.says) for example in data.corpus.examples])
+    return np.flatnonzero(mask), case_heads(data, np.flatnonzero(~mask))
+
+
+def _outcomes(data: Embedded, rows: Rows, parts: CaseParts, calibration: Calibration, head: str) -> tuple[Table, Rows]:
     """Held-out probabilities of a head, and the position of the true label in each row."""
-    probabilities, truth = [], []
-    for rows, heads, cases in _held_out(data, folds, calibration):
-        labels = heads.heads[head].labels
-        probabilities += [getattr(case, head) for case in cases]
-        truth += [labels.index(str(label)) for label in getattr(data, head)[rows]]
-    return np.array(probabilities), np.array(truth)
+    heads, cases = _judged(data, rows, parts, calibration)
+    labels = heads.heads[head].labels
+    truth = [labels.index(str(label)) for label in getattr(data, head)[rows]]
+    return np.array([getattr(case, head) for case in cases]), np.array(truth)
 
 
-def _folds(data: Embedded) -> Iterator[Fold]:
-    """Each fold's calls, and the heads trained without them."""
-    from sklearn.model_selection import StratifiedKFold
-
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED)
-    for rows, held_out in folds.split(data.joined, data.sub):
-        yield held_out, case_heads(data, rows)
-
-
-def _held_out(
-    data: Embedded, folds: Iterable[Fold], calibration: Calibration
-) -> Iterator[tuple[Rows, CaseHeads, list[Case]]]:
-    """Each fold's calls, its heads under these temperatures, and what they make of the calls."""
-    nothing = data.joined[:0]
-    for held_out, fitted in folds:
-        parts = fitted.at(calibration)
-        heads = CaseHeads(Heads(parts.heads, parts.tables, data.probe, data.corpus.digest, ""))
-        views = [View(data.joined[[row]], np.ones(1, dtype=np.float32)) for row in held_out]
-        yield held_out, heads, [heads.judge(view, view, nothing) for view in views]
+def _judged(data: Embedded, rows: Rows, parts: CaseParts, calibration: Calibration) -> tuple[CaseHeads, list[Case]]:
+    """The heads under these temperatures, and what they make of the calls."""
+    at = parts.at(calibration)
+    heads = CaseHeads(Heads(at.heads, at.tables, data.probe, data.corpus.digest, ""))
+    views = [View(data.joined[[row]], np.ones(1, dtype=np.float32)) for row in rows]
+    return heads, [heads.judge(view, view, data.joined[:0]) for view in views]
 
 
 def _temperature(probabilities: Table, truth: Rows) -> float:
@@ -101,18 +98,13 @@ def _temperature(probabilities: Table, truth: Rows) -> float:
 
 def _criterion(data: Embedded, name: str) -> dict[str, float]:
     """Of sentences that were held out: how many good ones are seen, how many poor ones are not mistaken for good."""
-    from sklearn.model_selection import KFold
-
-    sizes = {kind: len(data.of[f"{kind}:{name}"]) for kind in ("shows", "lacks")}
-    seen: dict[str, list[bool]] = {"shows": [], "lacks": []}
-    folds = [KFold(_FOLDS, shuffle=True, random_state=_SEED).split(np.zeros(size)) for size in sizes.values()]
-    for parts in zip(*folds, strict=True):
-        kept = {kind: np.isin(np.arange(sizes[kind]), rows) for kind, (rows, _) in zip(sizes, parts, strict=True)}
-        head = criterion_head(data, name, "shows", kept)
-        for kind, found in seen.items():
-            yes = head.probabilities(data.of[f"{kind}:{name}"][~kept[kind]])[:, head.labels.index("yes")] >= 0.5
-            found += [bool(each) == (kind == "shows") for each in yes]
-    return {"recall": _mean(seen["shows"]), "specificity": _mean(seen["lacks"])}
+    mask = {"shows": held_out(data.corpus.shows[name]), "lacks": held_out(data.corpus.lacks[name])}
+    head = criterion_head(data, name, "shows", {kind: ~rows for kind, rows in mask.items()})
+    yes = {
+        kind: head.probabilities(data.of[f"{kind}:{name}"][rows])[:, head.labels.index("yes")] >= 0.5
+        for kind, rows in mask.items()
+    }
+    return {"recall": _mean([*yes["shows"]]), "specificity": _mean([*~yes["lacks"]])}
 
 
 def _mean(found: list[bool]) -> float:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import yaml
 
+from callbus import yaml_text
 from callbus.errors import InputError
 
 WORD = re.compile(r"[^\W\d_]+")
@@ -36,7 +37,7 @@ class Vocabulary:
         """Of all YAML files of a corpus. InputError if it has none, or one can't be read."""
         try:
             texts = [
-                text for path in sorted(folder.rglob("*.yaml")) for text in _texts(yaml.safe_load(path.read_bytes()))
+                text for path in sorted(folder.rglob("*.yaml")) for text in _texts(yaml_text.parse(path.read_bytes()))
             ]
         except (OSError, yaml.YAMLError) as problem:
             raise InputError(f"{folder}: a file of the corpus can't be read ({problem})") from problem

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from callbus import yaml_text
 from callbus.errors import InputError
 from consumers.corpus import NEUTRAL, Corpus, Example
 from schemas.records import AlertTurn, Speaker
@@ -41,6 +42,11 @@ class Scene:
     danger: int | None = None  # turn
     safe: int | None = None  # turn
 
+    @property
+    def key(self) -> str:
+        """All its words, by which it is held out."""
+        return " ".join(turn.text for turn in self.turns)
+
 
 @dataclass(frozen=True, slots=True)
 class Dangers:
@@ -48,7 +54,7 @@ class Dangers:
 
     passages: tuple[Passage, ...]
     scenes: tuple[Scene, ...]
-    cases: tuple[Passage, ...]  # the callers of the example corpus: `high` priority is danger now
+    cases: tuple[Passage, ...]  # the callers of the example corpus: `high` priority is danger now, no case is none
     withdrawn: tuple[str, ...]  # callers who take an alarm back
     standing: tuple[str, ...]  # callers who do not
     rescue: tuple[str, ...]  # counsellors who act at once
@@ -78,7 +84,7 @@ def _with(dangers: Dangers, folder: Path) -> Dangers:
         for path in sorted(folder.glob("*.yaml")):
             content = path.read_bytes()
             digest.update(path.name.encode() + b"\0" + content + b"\0")
-            file = yaml.safe_load(content)
+            file = yaml_text.parse(content)
             calm = path.stem == "calm"
             passages += [Passage(text, NONE) for texts in file["passages"].values() for text in texts] if calm else []
             passages += [] if calm else _passages(path.stem, {CRITICAL: (), HIGH: (), "answers": ()} | file)
@@ -96,7 +102,7 @@ def _read(folder: Path, corpus: Corpus) -> Dangers:
             if path.stem not in files:
                 content = path.read_bytes()
                 digest.update(path.name.encode() + b"\0" + content + b"\0")
-                files[path.stem] = yaml.safe_load(content)
+                files[path.stem] = yaml_text.parse(content)
         path = folder
         calm, withdrawn, counsellors = (files.pop(name) for name in _NO_MATTER)
         calm_texts = [text for texts in calm["passages"].values() for text in texts]
@@ -110,7 +116,10 @@ def _read(folder: Path, corpus: Corpus) -> Dangers:
                 *(Passage(text, NONE) for text in calm_texts),
             ),
             scenes=tuple(_scene(matter, text) for matter, text in scenes),
-            cases=tuple(_case(example, files) for example in corpus.examples),
+            cases=(
+                *(_case(example, files) for example in corpus.examples),
+                *(Passage(" ".join(says), NONE) for says in corpus.no_case),
+            ),
             withdrawn=tuple(withdrawn["passages"]),
             standing=tuple(withdrawn["standing"]),
             rescue=tuple(counsellors["rescue"]),

@@ -8,20 +8,19 @@ a fold.
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consumers.adapter import is_held_out
 from consumers.alerts.dangers import NONE, Dangers, Passage, Scene
 from consumers.alerts.judging import as_odds, windows
 from consumers.encoder import Encoder
 from consumers.heads import LinearHead, Table, Vectors
 from schemas.records import AlertTurn
 
-_FOLDS = 5
-_SEED = 0
 _STRENGTH = {"matter": 3.0, "level": 3.0, "withdrawn": 10.0, "rescue": 10.0}
 _COUNSELLORS = 0.3  # weight of a counsellor's sentence among what is no danger
 _WINDOW = 0.5  # weight of a scene's window: it has several of them
@@ -39,6 +38,7 @@ class Sample:
     group: int
     weight: float = 1.0
     as_written: bool = True
+    held_out: bool = False  # its passage, as `adapter.is_held_out` says
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,13 @@ class Set:
     def labels(self) -> Labels:
         return np.array([sample.label for sample in self.samples])
 
-    @property
-    def groups(self) -> NDArray[np.intp]:
-        return np.array([sample.group for sample in self.samples])
-
-    @property
-    def as_written(self) -> NDArray[np.bool_]:
-        return np.array([sample.as_written for sample in self.samples])
-
-    def fit(self, rows: NDArray[np.intp] | slice = slice(None)) -> LinearHead:
+    def fit(self) -> LinearHead:
         """The head trained on these samples."""
         from sklearn.linear_model import LogisticRegression
 
         weights: Numbers = np.array([sample.weight for sample in self.samples])
         model = LogisticRegression(C=self.strength, max_iter=3000, class_weight="balanced" if self.balanced else None)
-        model.fit(self.vectors[rows], self.labels[rows], sample_weight=weights[rows])
+        model.fit(self.vectors, self.labels, sample_weight=weights)
         table, bias = model.coef_, model.intercept_
         if len(model.classes_) == 2:  # scikit-learn gives one row for two labels
             table, bias = np.concatenate([-table / 2, table / 2]), np.concatenate([-bias / 2, bias / 2])
@@ -76,19 +68,41 @@ class Set:
         return LinearHead(labels, np.round(table, 4).astype(np.float32), np.round(bias, 4).astype(np.float32))
 
     @cached_property
-    def held_out(self) -> Table:
-        """Shape (samples, labels in order): probabilities from heads that saw nothing of a sample's passage."""
-        from sklearn.model_selection import StratifiedGroupKFold
+    def apart(self) -> "Apart":
+        """The held-out samples, as a head judges them that was trained on all others."""
+        held_out = [sample.held_out for sample in self.samples]
+        others, those = (self._of([each is kept for each in held_out]) for kept in (False, True))
+        head = others.fit()
+        return Apart(those, head.labels, head.probabilities(those.vectors))
 
-        found = np.zeros((len(self.samples), len(np.unique(self.labels))), dtype=np.float32)
-        folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=_SEED)
-        for rows, others in folds.split(self.vectors, self.labels, self.groups):
-            found[others] = self.fit(rows).probabilities(self.vectors[others])
-        return found
+    def _of(self, kept: Sequence[bool]) -> "Set":
+        samples = [sample for sample, wanted in zip(self.samples, kept, strict=True) if wanted]
+        return replace(self, samples=samples, vectors=self.vectors[np.array(kept)])
 
-    def held_out_odds(self, label: str) -> Table:
-        """Log odds of a label for every sample, from the same heads."""
-        return as_odds(self.held_out[:, np.unique(self.labels) == label][:, 0])
+
+@dataclass(frozen=True)
+class Apart:
+    """Samples with the probabilities, shape (samples, names), of a head that saw nothing of their passages."""
+
+    set: Set
+    names: Sequence[str]
+    probabilities: Table
+
+    @property
+    def labels(self) -> Labels:
+        return self.set.labels
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        return np.array([sample.group for sample in self.set.samples])
+
+    @property
+    def as_written(self) -> NDArray[np.bool_]:
+        return np.array([sample.as_written for sample in self.set.samples])
+
+    def odds(self, label: str) -> Table:
+        """Log odds of a label for every sample."""
+        return as_odds(self.probabilities[:, self.names.index(label)])
 
 
 def sets(dangers: Dangers, encoder: Encoder) -> dict[str, Set]:
@@ -131,7 +145,7 @@ def _in_calls(texts: Sequence[tuple[str, str]], dangers: Dangers, first: int = 0
         asked = draw.choice(dangers.counsellors)
         told = draw.choice(dangers.small_talk)
         around = (f"{asked} {text}", f"{told} {draw.choice(dangers.counsellors)} {text}")
-        made += [Sample(each, label, group, as_written=False) for each in around[:contexts]]
+        made += [Sample(each, label, group, as_written=False, held_out=is_held_out(text)) for each in around[:contexts]]
     return made
 
 
@@ -147,7 +161,7 @@ def _scenes(dangers: Dangers, first: int) -> Iterator[Sample]:
                 continue  # the files of what is taken back name no matter
             label = scene.matter if told else NONE
             for text in texts if number == scene.danger or not told else texts[1:]:
-                yield Sample(text, label, group, _WINDOW, as_written=False)
+                yield Sample(text, label, group, _WINDOW, as_written=False, held_out=is_held_out(scene.key))
 
 
 def _callers(scene: Scene) -> Iterator[tuple[int, AlertTurn]]:
@@ -165,7 +179,8 @@ def _plain(texts: Sequence[tuple[str, str]], first: int = 0, weight: float = 1.0
 
 
 def _written(text: str, label: str, group: int, weight: float) -> Iterator[Sample]:
-    yield Sample(text, label, group, weight)
+    held_out = is_held_out(text)
+    yield Sample(text, label, group, weight, held_out=held_out)
     bare = re.sub(r"[^\w\s']", "", text.lower())
     if bare != text:
-        yield Sample(bare, label, group, weight, as_written=False)
+        yield Sample(bare, label, group, weight, as_written=False, held_out=held_out)

@@ -3,8 +3,8 @@
 The whole call counts, not its beginning: sentences that say something of the case (small talk does not) are read in
 windows of several lengths, the caller's, the counsellor's and everybody's, and linear heads over their embeddings give
 calibrated probabilities. Every label names the turns it rests on. A call that has hardly begun, and one in which
-the caller says nothing of a case, or the counsellor says more clearly that there is none (silence, a prank, a wrong
-number), is `undetermined`. Once it is over, its priority and intervention are those of `unclear_*`, but only if all
+the caller says nothing of a case (silence, a prank, a test of the line, a wrong number: a head of its own tells), is
+`undetermined`. Once it is over, its priority and intervention are those of `unclear_*`, but only if all
 that a caller may have said could be read: a call in a language without a model, or with sound that never came, may be
 of a child in danger, and stays `undetermined` in all. Where the group has a checkpoint of its own, its labels take the
 place of the heads' in a call that is about a case.
@@ -53,10 +53,6 @@ class Options(BaseModel):
     earliest_ms: int = Field(default=30_000, ge=0, description="A call that goes on is not judged before.")
     fewest_characters: int = Field(
         default=150, ge=0, description="A call that goes on is not judged while its turns have less text."
-    )
-    no_case: str = Field(
-        default="",
-        description="The criterion of the examples by which a counsellor says that there is no case; none if empty.",
     )
     unclear_priority: str = Field(
         default=UNDETERMINED,
@@ -166,7 +162,7 @@ def load(settings: Settings) -> Classifier:
         from consumers.checkpoints.case import CaseCheckpoint  # torch and transformers
 
         checkpoint = CaseCheckpoint(judging, settings.device, heads)
-    judge = Judge(shared, heads, options.fewest_words, options.no_case)
+    judge = Judge(shared, heads, options.fewest_words)
     return Classifier(judge, signed(settings.model, judging), options, checkpoint)
 
 

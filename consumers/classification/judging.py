@@ -17,8 +17,8 @@ _WINDOWS_WORDS = (150, 60, 0)  # the longest fits the encoder's 256 tokens, the 
 _ALTERNATIVES = 3
 _EVIDENCE = 3  # turns at most
 _MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
-_NO_CASE = 0.8  # a case that is taken for none goes unheard, which is the worse mistake
-_CLEAR = 0.9  # so clearly told it is a case, whatever anybody calls it
+_NO_CASE = 1.95  # log odds; a case that is taken for none goes unheard, which is the worse mistake
+_MATTERS_SHARE = 0.25  # what could be the case speaks twice: among all that the caller says, and alone
 _REACHES = ("PHONE_NUMBER", "EMAIL", "ID_NUMBER")
 _REACHES_WORDS = 14  # a longer sentence with a number in it may well say more
 _EVIDENCE_SHARE = 0.5  # of the strongest turn's support
@@ -47,7 +47,6 @@ class Judge:
     encoder: Encoder
     heads: CaseHeads
     fewest_words: int
-    no_case: str
 
     def read(self, documents: Sequence[CallDocument]) -> dict[str, list[Said]]:
         """The sentences of every document, embedded all at once."""
@@ -71,15 +70,15 @@ class Judge:
         caller = [one for one in matter if not one.by_agent]
         if sum(one.words for one in caller) < self.fewest_words:
             return (unclear(),) * 4
+        callers = self._view(caller)
+        everything = self._view([one for one in said if not one.by_agent])
+        if self.heads.no_case(everything) + _MATTERS_SHARE * self.heads.no_case(callers) > _NO_CASE:
+            return (unclear(),) * 4
         counsellor = [one for one in said if one.by_agent]
         told = [one for one in matter if one.by_agent]
         case = self.heads.judge(
-            self._view(caller), self._view(matter), self._stack(counsellor), self._view(told) if told else None
+            callers, self._view(matter), self._stack(counsellor), self._view(told) if told else None
         )
-        clear = float(case.main.max()) * max((one.content for one in caller), default=0.0)
-        if clear < _CLEAR and self._says_no_case(counsellor) > max(_NO_CASE, clear):
-            return (unclear(),) * 4
-
         heads, support = self.heads, self._support(caller)
         main = int(case.main.argmax())
         within = [index for index, (name, _) in enumerate(heads.subs) if name == heads.mains[main]]
@@ -114,13 +113,6 @@ class Judge:
             share * self.heads.heads[head].probabilities(vectors) for head in ("sub", "priority", "intervention")
         )
         return Support(sub, priority, intervention)
-
-    def _says_no_case(self, counsellor: Sequence[Said]) -> float:
-        """How clearly a counsellor's sentence calls it a prank, a wrong number or a line on which nobody speaks."""
-        head = self.heads.heads.heads.get(f"shows:{self.no_case}")
-        if head is None or not counsellor:
-            return 0.0
-        return float(head.probabilities(self._stack(counsellor))[:, head.labels.index("yes")].max())
 
     def _announced(self, counsellor: Sequence[Said], intervention: int) -> Table:
         if not counsellor:

