@@ -43,6 +43,7 @@ _GOES_TO = re.compile(
     r"(?: (?:me|him|her|them|us|all|the \w+|with \w+ \w+|back|away|over|down|up)){0,2} to\s+",
     re.IGNORECASE,
 )
+_STREETS = frozenset({"road", "street", "avenue", "highway", "drive", "crescent"})
 PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
 _BEYOND = frozenset({"past", "beyond", "via", "outside", "around", "towards", "toward"})
 _PREPOSITIONS = PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
@@ -77,6 +78,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             while end < len(words) and words[end].joined and words[end].capital and not words[end].known:
                 end += 1
             yield Span(word.start, words[end - 1].end, "LOCATION", score)
+        after = words[at + 1] if at + 1 < len(words) and words[at + 1].joined else None
+        if after is not None and after.fold in _STREETS and not word.known:  # "jogoo road"
+            yield Span(word.start, after.end, "LOCATION", PLACE_CALLED)
     for cue in (_ADDRESS, _STREET):
         for match in cue.finditer(text):
             yield Span(*match.span(), "LOCATION", PLACE_CALLED)

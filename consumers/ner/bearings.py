@@ -9,14 +9,19 @@ from collections.abc import Iterator, Sequence
 
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import BEARING, PLACE
-from consumers.ner.words import Span, Word
+from consumers.ner.ways import BESIDE
+from consumers.ner.words import Span, Word, starts_after
 
-_BY = re.compile(
-    r"\b(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|facing|not far from"
-    r"|(?:at|on|to|from)? ?(?:the )?(?:other |left |right |far )?side of"
-    r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))\s+(?=(?:the|that|a)\b)",
-    re.IGNORECASE,
+NEAR = (
+    r"(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|beyond|facing|faces"
+    r"|between|(?:not far|far) from|next door to|(?:top|back|foot|edge|corner|left|right|north|south|east|west) of"
+    r"|(?:(?:at|on|to|from) )?(?:the )?(?:(?:other|left|right|far) )?side of"
+    r"|(?:houses?|doors?|minutes?|met(?:re|er)s|kilomet(?:re|er)s|steps|walk) (?:from|to|past)"
+    r"|(?:just|house|door|shop|plot|stop|left|right|turn) (?:before|after))"
 )
+"""What stands before something that a place is found by, whatever it is."""
+
+_BY = re.compile(rf"\b{NEAR}\s+(?=(?:the|that|an?)\b)", re.IGNORECASE)
 _CALLED = re.compile(r"\b(\w+) (?:which is |that is |is )?(?:called|named)\s+", re.IGNORECASE)
 _KWA = re.compile(
     r"\b(?:in|at|from|to|of|near|past|around|called|is)\s+((?:kwa|ha) (?!ha\b)[\w']+)", re.IGNORECASE
@@ -29,9 +34,12 @@ _HOMELY = frozenset((
     "time", "back", "front", "bedroom", "corner", "side", "age", "limit", "life", "future", "dormitory",
     "dormitories", "blackboard", "desk", "family", "families", "people", "children", "phone", "ear", "head", "face",
     "heart", "truth", "story", "matter", "problem", "things", "thing", "way", "year", "years", "month", "months",
-    "week", "weeks", "day", "days", "night", "hour", "hours", "minute", "minutes", "holiday", "holidays", "exam",
-    "exams", "body", "mirror", "cooking", "pot", "law", "idea", "tv", "television", "radio", "lamp", "bag", "box",
-    "stone", "line", "lines", "point", "class", "compound", "yard",
+    "week", "weeks", "truck", "lorry", "car", "bus", "taxi", "matatu", "motorbike", "bike", "boat", "van",
+    "vehicle", "day", "days", "night", "hour", "hours", "minute", "minutes", "holiday", "holidays", "exam", "exams",
+    "body", "mirror", "cooking", "pot", "law", "idea", "tv", "television", "radio", "lamp", "bag", "box", "girl",
+    "girls", "boy", "boys", "man", "men", "woman", "women", "lady", "ladies", "person", "persons", "child", "kids",
+    "baby", "babies", "others", "ones", "guy", "guys", "stone", "line", "lines", "point", "class", "compound",
+    "yard",
 ))
 # fmt: on
 _THING = frozenset({"NOUN", "PROPN", "ADJ", "NUM", "VERB", "X", ""})
@@ -41,6 +49,7 @@ _LONGEST = 4  # words
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
     """Landmarks after such words, a bar or a shop by what it is called, and the place of somebody ("Kwa Ndege")."""
     by = {match.end() for match in _BY.finditer(text)}
+    by |= {start - len("the ") for start in starts_after(BESIDE, text)}
     called = {match.end() for match in _CALLED.finditer(text) if match.group(1).lower() in gazetteer.landmark_kinds}
     for at, word in enumerate(words):
         last = _thing(words, at + 1, gazetteer) if word.start in by else None

@@ -7,7 +7,7 @@ come together; each kind has a file of its own. Pure functions over `Word`s.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from consumers.ner import areas, bearings, helplines, misheard, naming, people, sites, ways
+from consumers.ner import areas, bearings, handles, helplines, misheard, naming, ordinary, people, sites, ways
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import PLACE
 from consumers.ner.words import Span, Word, starts_after
@@ -25,9 +25,11 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> list[Span]:
         *helplines.find(text, words, gazetteer, listed),
         *bearings.find(text, words, gazetteer),
         *ways.find(text, words, gazetteer),
+        *handles.find(text),
         *naming.find(text, words, gazetteer),
+        *ordinary.find(text, words, gazetteer),
         *misheard.find(words, gazetteer, _expected(text, words, gazetteer)),
-        *sites.find(text, words, gazetteer, {span.start for span in listed}),
+        *sites.find(text, words, gazetteer, listed),
     ]
 
 

@@ -23,6 +23,7 @@ _UNITS = frozenset((
 # fmt: on
 _AMOUNT = 3  # words: "two hundred thousand"
 _HALF_A_NUMBER = 3  # digits: beside another such run, 116 may be the beginning of somebody's number
+_WHOLE_NUMBER = 9  # digits of a telephone number
 _PLATE_LETTERS, _PLATE_DIGITS = 2, 2  # fewer are no plate
 SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
 _SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
@@ -34,6 +35,12 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 _CALLED_NUMBER = re.compile(r"\b(?:numbers?|no\.) $", re.IGNORECASE)
+_FILED = re.compile(
+    r"\b(?:ob|case|docket|file|ticket|admission|reference|ref|receipt|index|entry|occurrence book)"
+    r"(?: (?:numbers?|no\.?))?"
+    r"(?: (?:is|was))?[,:]? $",
+    re.IGNORECASE,
+)
 _AGAIN = re.compile(
     r"\b(?:no|sorry|wait|then|finally|i mean|actually|followed by|again|after that|rather|correction)[,.;]?"
     r" (?:it's |it is )?$",
@@ -59,6 +66,7 @@ class Reading:
     starts: Sequence[int]  # for each character of `text`, where it begins in the original
     ends: Sequence[int]  # one past where it ends in the original
     numbers: Sequence[tuple[int, int]]
+    struck: Sequence[tuple[int, int]] = ()  # of them those said with a stroke, as no telephone number is
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Where `text[start:end]` (not empty) stands in the original."""
@@ -85,6 +93,7 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     starts: list[int] = []
     ends: list[int] = []
     numbers: list[tuple[int, int]] = []
+    struck: list[tuple[int, int]] = []
 
     def copy(begin: int, end: int) -> None:
         out.extend(plain[begin:end])
@@ -102,6 +111,8 @@ def read(text: str, *, dictating: bool = False) -> Reading:
                 starts.append(piece.start + at if literal else piece.start)
                 ends.append(piece.start + at + 1 if literal else piece.end)
         numbers.append((first, len(out)))
+        if _is_struck(run, plain):
+            struck.append((first, len(out)))
         position = run.pieces[-1].end
     copy(position, len(plain))
     written = "".join(out)
@@ -111,7 +122,7 @@ def read(text: str, *, dictating: bool = False) -> Reading:
         for match in _NUMBERISH.finditer(written)
         if sum(char.isdecimal() for char in match.group()) >= 5 and not inside(match.span(), dated)
     )
-    return Reading(written, starts, ends, _united(numbers))
+    return Reading(written, starts, ends, _united(numbers), struck)
 
 
 def _plain(char: str) -> str:
@@ -119,6 +130,16 @@ def _plain(char: str) -> str:
     if char.isdecimal():
         return str(unicodedata.decimal(char))
     return {"\u2019": "'", "\u2018": "'", "\n": " ", "\r": " ", "\t": " "}.get(char, char)
+
+
+def _is_struck(run: Run, text: str) -> bool:
+    """Whether a stroke is said in it ("four slash two"), other than between two telephone numbers."""
+    said = 0
+    for piece in run.pieces:
+        if text[piece.start : piece.end].lower() in ("slash", "stroke"):
+            return said < _WHOLE_NUMBER
+        said += len(piece.digits) if piece.kind != "letter" else 0
+    return False
 
 
 def _is_number(run: Run, text: str, dictating: bool, *, begun: bool) -> bool:
@@ -143,7 +164,8 @@ def _is_quantity(run: Run, text: str, begun: bool) -> bool:
     said, start, end = len(run.digits), run.pieces[0].start, run.pieces[-1].end
     after = PIECE.search(text, end)
     if said <= 5 and after and after.group().lower() in _UNITS and not text[end : after.start()].strip():
-        return True
+        dictated = run.letters >= _PLATE_LETTERS or (said >= 3 and run.spoken)  # "c r one one seven of twenty six"
+        return not (dictated and after.group().lower() == "of")
     if run.pieces[-1].digits in ("00", "000") and run.pieces[0].digits[:1] not in ("", "0"):  # "twenty thousand"
         return len(run.pieces) <= _AMOUNT
     if begun or not any(piece.kind == "soft" for piece in run.pieces):
@@ -160,6 +182,8 @@ def _is_piece(run: Run, text: str, begun: bool) -> bool:
         if begun or part or zero or any(piece.kind == "repeat" for piece in run.pieces):
             return True
     if said >= 3 and _CALLED_NUMBER.search(text, 0, start):  # "we live there, number 4521"
+        return True
+    if said >= 2 and _FILED.search(text, 0, start):  # "it is under OB forty two"
         return True
     if not said or AGED.search(text, 0, start):
         return False
