@@ -170,7 +170,7 @@ _GRADE = re.compile(
 )
 _ANSWER = re.compile(_AGE, re.IGNORECASE)
 _ABOUT_AGE = re.compile(
-    r"\b(?:the|legal|right|minimum|which|what|whose|his|her|my|your) age\b|\bunder ?age\b", re.IGNORECASE
+    r"\b(?:the|legal|right|good|minimum|which|what|whose|his|her|my|your) age\b|\bunder ?age\b", re.IGNORECASE
 )
 _AGE_OF_YOUTH = re.compile(rf"(?P<age>\b(?:{between(12, 19)}|1[2-9])\b)(?! {_NO_YEARS}\b)(?![.:/,]\d)", re.IGNORECASE)
 _ANSWER_WORDS = 12  # beyond them the talk has moved on

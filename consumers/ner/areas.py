@@ -6,6 +6,7 @@ Pure functions over `Word`s. They lean towards finding too much, for what is not
 import re
 from collections.abc import Iterator, Sequence
 
+from callbus.english_numbers import DICTATED
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import PLACE, PLACE_BY_CUE, PLACE_BY_PREPOSITION, PLACE_CALLED
 from consumers.ner.words import COUNT, Span, Word, could_be_name, phrase_ends, starts_after
@@ -21,7 +22,7 @@ LIVES = re.compile(
     re.IGNORECASE,
 )
 # "house number five", "door 12", "plot forty two", "twenty three Kolobe Street": where somebody lives to the door.
-_NUMBER = rf"(?:{COUNT}|\d+)(?: ?[a-z]\b)?"
+_NUMBER = rf"(?:{COUNT}|\d+)(?: (?:{DICTATED})){{0,4}}(?: ?[a-z]\b)?"
 _ADDRESS = re.compile(
     rf"(?:\b[a-z] {_NUMBER} )?\b(?:house|door|flat|plot|block|stand|erf|unit|apartment|hse|area|section|phase"
     rf"|extension|mile|kilometre|km|zone|ward|sector|site|camp)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"

@@ -22,7 +22,9 @@ _HANDLES = (
 def find(text: str) -> Iterator[Span]:
     """Every such name."""
     for match in _SPELT.finditer(text):
-        letters = [char.lower() for char in match.group() if char.isalpha()]
+        letters = [char for char in match.group() if char.isalpha()]
+        if len({char.isupper() for char in letters}) > 1:  # "a B, a C"
+            continue
         asked = _SPELLING.search(text, max(0, match.start() - 40), match.start()) is not None
         if len(letters) >= (_ASKED if asked else _LETTERS) and len(set(letters)) >= _ASKED:  # no "i i i i"
             yield Span(*match.span(), "NAME", NAME_CALLED)

@@ -16,6 +16,7 @@ _CALLED = re.compile(
     r" (?:(?:help ?|hot ?)?line|help ?desk)"
     r"|(?:gender|youth|family|women|girls|parents|teens?)(?: and (?:child(?:ren)?|youth|family|women))*"
     r" (?:help ?|hot ?)line"
+    r"|(?:(?<=^)|(?<=^yes )|(?<=^yeah )|(?<=^hello )|(?<=^yes, ))help ?line(?=,| (?:who|speak|how|good|hello|what)\b)"
     r"|child ?line|child ?safe|ligne (?:verte|(?-i:[A-Z])[^\W\d_]+)|linha (?:(?:d[aeo]|fala) )?(?-i:[A-Z])[^\W\d_]+"
     r"|simu ya (?:m|wa)toto)\b(?! ?(?:@|dot\b)|\.\w)",  # no part of an address
     re.IGNORECASE,

@@ -120,7 +120,11 @@ def _kind(words: Sequence[Word], index: int, gazetteer: Gazetteer) -> tuple[str,
     # "against Sakubva High": the school is understood.
     before = words[index - 1] if index and word.joined else None
     told = word.capital or (before is not None and not before.known)  # "ober primary" in lower case
-    if told and word.fold in ("high", "primary", "secondary") and not _school_follows(words, index):
+    if (
+        told
+        and word.fold in ("high", "primary", "secondary", "general", "referral")
+        and not _school_follows(words, index)
+    ):
         return "ORGANIZATION", 1
     return None
 

@@ -54,6 +54,12 @@ _ANSWERS = frozenset((  # what is said for yes and well
     "june", "april", "august", "promise", "progress", "clever", "gentle", "selam",
 ))
 # fmt: on
+_DAYS = frozenset(
+    {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "june", "april", "august"}
+)
+_HITS = frozenset(
+    {"hit", "hits", "beat", "beats", "slapped", "kicked", "touched", "touches", "raped", "said", "says", "told"}
+)
 _IS = frozenset({"is", "was", "has", "had", "are", "were", "have"})
 _SELF = frozenset({"me", "him", "her", "us", "i", "she", "he"})
 _AGE = re.compile(
@@ -95,6 +101,8 @@ def _is_subject(words: Sequence[Word], at: int, text: str) -> bool:
         return False
     if after.fold in _IS and _ends_at(words, text, after.end):
         return True
+    if word.fold in _DAYS:
+        return after.fold in _HITS
     if word.fold in _NO_SUBJECT:
         return False
     thing = word.part in ("NOUN", "PROPN")
@@ -152,15 +160,26 @@ def _is_beside_a_name(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> b
         me = last.fold in _SELF and phrase_ends(words, at + 1)
         if me or _is_name(last, gazetteer):
             return True
+    if _is_pair(words, at, gazetteer) or (
+        first is not None and first.fold == "and" and _is_pair(words, at - 2, gazetteer)
+    ):
+        return True
     following = words[at + 1 : at + 3]
-    begins = at == 0 or not word.joined or words[at - 1].fold in _BEGINS_CLAUSE
     if len(following) == 2 and following[0].fold == "and" and all(other.joined for other in following):
-        other = following[1].fold
-        several = (
-            other in gazetteer.ordinary_names and at + 3 < len(words) and words[at + 3].fold in ("are", "were", "have")
-        )
-        return (begins and (other in ("i", "me") or several)) or _is_name(following[1], gazetteer)
+        begins = at == 0 or not word.joined or words[at - 1].fold in _BEGINS_CLAUSE
+        return (begins and following[1].fold in ("i", "me")) or _is_name(following[1], gazetteer)
     return False
+
+
+def _is_pair(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
+    """Whether "faith and mercy are" begins at `at`, where a clause does."""
+    part = words[at : at + 4]
+    if len(part) < 4 or not all(word.joined for word in part[1:]):
+        return False
+    begins = at == 0 or not words[at].joined or words[at - 1].fold in _BEGINS_CLAUSE
+    names = gazetteer.ordinary_names
+    both = part[0].fold in names and part[1].fold == "and" and part[2].fold in names
+    return begins and both and part[3].fold in ("are", "were", "have")
 
 
 def _is_name(word: Word, gazetteer: Gazetteer) -> bool:

@@ -18,7 +18,8 @@ NAME_IS = re.compile(
     re.IGNORECASE,
 )
 GREETING = re.compile(
-    r"\b(?:hello|hallo|hi|hey|dear|goodbye|good bye|bye|good (?:morning|afternoon|evening|night|day)"
+    r"(?:^|\b)(?:(?<![\w ])(?:morning|evening|afternoon)|(?:you are|you're) welcome"
+    r"|hello|hallo|hi|hey|dear|goodbye|good bye|bye|good (?:morning|afternoon|evening|night|day)"
     r"|thanks|thank you|(?:through|connected) to"
     r"|for (?:calling|holding|waiting)|(?:sp(?:eak(?:ing)?|oke)|talk(?:ing|ed)?) (?:to|with)"
     r"|tell|told|asked|greet|met|married|visited)[\s,]+",
@@ -34,7 +35,35 @@ _DETERMINERS = frozenset(
 )
 _PARTICLES = frozenset({"wa", "bin", "binti", "bint", "ole", "arap", "van", "de", "da", "dos", "do", "la", "el", "al"})
 _ADDRESSED = frozenset(
-    {"mr", "mrs", "ms", "miss", "mister", "dr", "madam", "madame", "ntate", "mme", "chief", "pastor", "officer"}
+    {
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mister",
+        "dr",
+        "madam",
+        "madame",
+        "ntate",
+        "mme",
+        "chief",
+        "pastor",
+        "officer",
+        "headman",
+    }
+    | {
+        "doctor",
+        "nurse",
+        "teacher",
+        "councillor",
+        "inspector",
+        "sergeant",
+        "constable",
+        "prophet",
+        "bishop",
+        "bwana",
+        "mzee",
+    }
 )
 _HOUSEHOLDS = frozenset({"family", "clan", "homestead"})
 _MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
@@ -68,7 +97,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequenc
         cue = _Cue(word.start in called, word.start in greeted or listing or shouted, word.start in said)
         score = _name_score(words, at, cue, gazetteer)
         if score < NAME_CALLED and word.start in places:
-            score = 0.0
+            score = NAME_CALLED if cue.greeted and word.fold in gazetteer.names else 0.0  # "welcome, Bethlehem"
         if not score:
             at += 1
             continue

@@ -46,6 +46,11 @@ _AGAIN = re.compile(
     r" (?:it's |it is )?$",
     re.IGNORECASE,
 )
+_CORRECTION = re.compile(
+    r"(?:[\s,.;-]*\b(?:no|sorry|wait|i mean|rather|actually|correction|again|oh|uh|um|er|it's))+[\s,.;-]*",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = 2  # digits
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = re.compile(
     r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{1,2}-\d{1,2}"
@@ -85,10 +90,11 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     said = list(runs_of(plain, dates))
     beside = any(len(run.digits) >= _HALF_A_NUMBER and run.digits not in SHORT_CODES for run in said)
     for run in said:
-        if run.digits in SHORT_CODES and not dictating and not beside:
+        if run.digits in SHORT_CODES and not (dictating or beside or run.letters or _is_part(run, plain)):
             continue
         if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
             runs.append(run)
+    runs = _with_corrected(runs, said, plain)
     out: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -142,6 +148,22 @@ def _is_struck(run: Run, text: str) -> bool:
     return False
 
 
+def _is_part(run: Run, text: str) -> bool:
+    return bool(_PART.search(text, 0, run.pieces[0].start))
+
+
+def _with_corrected(runs: Sequence[Run], said: Sequence[Run], text: str) -> list[Run]:
+    """With the digits of each that were taken back right before it: "seven eight, sorry, seven nine four"."""
+    kept = {id(run) for run in runs}
+    after: Run | None = None
+    for run in reversed(said):
+        begun = run.spoken and len(run.digits) >= _TAKEN_BACK
+        if begun and after is not None and _CORRECTION.fullmatch(text, run.pieces[-1].end, after.pieces[0].start):
+            kept.add(id(run))
+        after = run if id(run) in kept else None
+    return [run for run in said if id(run) in kept]
+
+
 def _is_number(run: Run, text: str, dictating: bool, *, begun: bool) -> bool:
     """`begun`: a number was asked for, or a piece of one was said before in this utterance."""
     if _is_quantity(run, text, begun):
@@ -176,7 +198,7 @@ def _is_quantity(run: Run, text: str, begun: bool) -> bool:
 def _is_piece(run: Run, text: str, begun: bool) -> bool:
     """Whether a few digits are a part of a number: said as no amount is said, called a part, or a correction of one."""
     said, start = len(run.digits), run.pieces[0].start
-    part = bool(_PART.search(text, 0, start))
+    part = _is_part(run, text)
     if said >= 2 and run.spoken:
         zero = text[start:].lower().startswith(("zero", "nought"))  # as every telephone begins, and no amount does
         if begun or part or zero or any(piece.kind == "repeat" for piece in run.pieces):

@@ -36,9 +36,23 @@ _ROAD = re.compile(
     rf"\b(?:the|on|off|along|past|up|via|near|by) ([ABCDMNRT]\d{{1,3}})\b"
     rf"|\bthe ((?:[ABMNRT]|[bmnrt]) (?:\d{{1,3}}|{COUNT}))\b"
 )
+_ASSOCIATION = re.compile(
+    r"\b(?:association|society|union|federation|network|institute|alliance|commission)"
+    r" (?:of|for) (?:the |all )?(?!these|this|that|my"
+    r"|our|his|her)[a-z]{4,}(?: (?:and|with|without) (?:the )?[a-z]{4,})?\b",
+    re.IGNORECASE,
+)
 _SAINT = re.compile(r"\b(?:[Ss]t\.?|Saint) [A-Za-z]+(?:['\u2019]?s)?\b")
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
-_OF_FEW = frozenset({"main", "old", "new", "big", "first", "second", "last", "sunday"})  # tell a stage, not a school
+_ORDINALS = frozenset({"first", "second", "third", "fourth", "fifth", "last", "two", "three"})  # small words to spaCy
+# Kinds of two words, of which a place has few.
+_DOUBLE = frozenset(
+    (first, "house")
+    for first in ("guest", "rest", "court", "coffee", "customs", "meeting", "prayer", "mission", "pump")
+) | {("post", "office"), ("bus", "stop"), ("town", "hall"), ("city", "hall"), ("water", "point"), ("power", "line")}
+_OF_FEW = frozenset(
+    {"main", "old", "new", "big", "first", "second", "third", "last", "sunday"}
+)  # tell a stage, not a school
 # Too many of them to be told by an ordinary word: "at the village church", "at the tea farm".
 _MANY = frozenset(
     ("school", "church", "mosque", "farm", "house", "home", "office", "offices", "tree", "bank", "field", "tank")
@@ -54,10 +68,11 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequenc
     for index, word in enumerate(words):
         end = None
         if word.start in near or word.start in at:
-            end = _near_end(words, index, gazetteer, bare=word.start in near)
-        if end is not None:
+            end = _near_end(text, words, index, gazetteer, bare=word.start in near)
+        office = end is not None and word.start not in near and _is_listed_office(words[end], listed)
+        if end is not None and not office:  # "to the justice centre"
             landmarks.append(_landmark(text, words, index, end))
-        elif word.fold in gazetteer.landmark_kinds and (  # "the spaza with the Omo sign", "the salon of Mama Oli"
+        elif word.fold in gazetteer.landmark_kinds and (  # "the spaza with the Omo sign", "the salon of Mama Tabi"
             SIGN.match(text, word.end) or _is_somebodys(words, index, gazetteer)
         ):
             landmarks.append(_landmark(text, words, _opening(words, index), index))
@@ -69,8 +84,13 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequenc
     for match in _SAINT.finditer(text):
         if not any(span.start <= match.start() < span.end for span in landmarks):
             yield Span(*match.span(), "ORGANIZATION", INSTITUTION)
-    for match in gazetteer.offices.finditer(text):
-        yield Span(*match.span(), "ORGANIZATION", INSTITUTION)
+    for pattern in (gazetteer.offices, _ASSOCIATION):
+        for match in pattern.finditer(text):
+            yield Span(*match.span(), "ORGANIZATION", INSTITUTION)
+
+
+def _is_listed_office(word: Word, listed: Sequence[Span]) -> bool:
+    return any(span.label == "ORGANIZATION" and span.start <= word.start < span.end for span in listed)
 
 
 def _landmark(text: str, words: Sequence[Word], first: int, last: int) -> Span:
@@ -94,7 +114,7 @@ def _opening(words: Sequence[Word], at: int) -> int:
 
 
 def _is_somebodys(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
-    """Whether "of Mama Oli" comes after "the salon"."""
+    """Whether "of Mama Tabi" comes after "the salon"."""
     if not at or words[at - 1].fold != "the" or words[at].fold in gazetteer.institution_kinds:
         return False
     after = words[at + 1 : at + 4]
@@ -104,7 +124,7 @@ def _is_somebodys(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
     return could_be_name(name, gazetteer) and (not name.known or name.capital or name.fold in gazetteer.names)
 
 
-def _near_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: bool) -> int | None:
+def _near_end(text: str, words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: bool) -> int | None:
     """The last word of "the old railway station" that begins at `at`; None if it is nothing of the kind.
 
     After a word like "at" (`bare` False) it must be told from others: "at the bus park", not "at the school".
@@ -112,15 +132,23 @@ def _near_end(words: Sequence[Word], at: int, gazetteer: Gazetteer, *, bare: boo
     end: int | None = None
     for index in range(at, min(at + LONGEST, len(words))):
         word = words[index]
-        if index > at and (not word.joined or (word.function and (word.fold not in _LINKS or not bare))):
+        kind = (
+            word.fold in gazetteer.landmark_kinds and words[index - 1].fold in _LINKS
+        )  # "the mine", of the small words
+        small = word.function and not kind and word.fold not in _ORDINALS and (word.fold not in _LINKS or not bare)
+        if index > at and (not word.joined or small):
             break
         more = [other.fold for other in words[at:index] if other.fold not in _LINKS]
         if word.fold in gazetteer.landmark_names and (bare or word.capital or not word.known):
             end = index
             continue
-        if word.fold in gazetteer.landmark_kinds:
+        double = index > at and (words[index - 1].fold, word.fold) in _DOUBLE
+        if double and (bare or len(more) > 1):
+            end = index
+        elif word.fold in gazetteer.landmark_kinds:
             told = bool(more) and not (word.fold in gazetteer.common_landmarks and set(more) <= GENERIC)
             if bare:
+                told = told or _ITS_PART.match(text, word.end) is not None  # "past the mine fence"
                 fits = told or word.fold not in gazetteer.common_landmarks
             else:
                 institution = word.fold in _MANY or not gazetteer.institution_kinds.isdisjoint(

@@ -7,7 +7,7 @@ from consumers.ner.reading import Reading
 from consumers.ner.words import Span
 
 # What may stay of a find when a better one takes a part of it: "Mercy" of the name "Mercy Kisumu" beside the place. Of
-# a landmark that is so only beside a name or a place, as with "restaurant" of "Mama Oli's restaurant".
+# a landmark that is so only beside a name or a place, as with "restaurant" of "Mama Tabi's restaurant".
 _DIVISIBLE = frozenset({"NAME", "LOCATION"})
 _EDGE = re.compile(r"(?:['\u2019]s\b)?[\s,.'\u2019-]*(?:(?:the|a|an|of)\b[\s,.'-]*)*", re.IGNORECASE)
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER", "EMAIL"})
