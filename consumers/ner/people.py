@@ -97,7 +97,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequenc
         cue = _Cue(word.start in called, word.start in greeted or listing or shouted, word.start in said)
         score = _name_score(words, at, cue, gazetteer)
         if score < NAME_CALLED and word.start in places:
-            score = NAME_CALLED if cue.greeted and word.fold in gazetteer.names else 0.0  # "welcome, Bethlehem"
+            score = 0.0
         if not score:
             at += 1
             continue
