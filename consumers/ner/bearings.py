@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import BEARING, PLACE
 from consumers.ner.ways import BESIDE
-from consumers.ner.words import Span, Word, starts_after
+from consumers.ner.words import Span, Word, phrase_ends, starts_after
 
 NEAR = (
     r"(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|beyond|facing|faces"
@@ -23,9 +23,14 @@ NEAR = (
 """What stands before something that a place is found by, whatever it is."""
 
 _BY = re.compile(rf"\b{NEAR}\s+(?=(?:the|that|an?)\b)", re.IGNORECASE)
+_HOME = re.compile(
+    r"\b(?:stay(?:s|ed|ing)?|liv(?:e|es|ed|ing)|rent(?:s|ed|ing)?|house|home|homestead|plot|compound|gate|room|hut|shop"
+    r"|kiosk|stall|turn|walk|village|estate|located|directions?|find (?:you|us|me|it|her|him))\b",
+    re.IGNORECASE,
+)
 _CALLED = re.compile(r"\b(\w+) (?:which is |that is |is )?(?:called|named)\s+", re.IGNORECASE)
 _KWA = re.compile(
-    r"\b(?:in|at|from|to|of|near|past|around|called|is)\s+((?:kwa|ha) (?!ha\b)[\w']+)", re.IGNORECASE
+    r"\b(?:in|at|from|to|of|near|past|around|called|is|it's|its)\s+((?:kwa|ha) (?!ha\b)[\w']+)", re.IGNORECASE
 )  # "Kwa Ndege" and "Ha Abia": the place of somebody
 # fmt: off
 _HOMELY = frozenset((
@@ -43,6 +48,101 @@ _HOMELY = frozenset((
     "yard",
 ))
 # fmt: on
+_INDOORS = frozenset(
+    (
+        "road",
+        "street",
+        "path",
+        "fridge",
+        "cow",
+        "goat",
+        "dog",
+        "cat",
+        "water",
+        "food",
+        "counter",
+        "screen",
+        "camera",
+        "wheel",
+        "ground",
+        "floor",
+        "ceiling",
+        "mattress",
+        "blanket",
+        "basin",
+        "bucket",
+        "shelf",
+        "wardrobe",
+        "stair",
+        "staircase",
+        "veranda",
+        "driver",
+        "owner",
+        "landlord",
+        "landlady",
+        "tenant",
+        "worker",
+        "stranger",
+        "crowd",
+        "group",
+        "body",
+        "wound",
+        "ear",
+        "mouth",
+        "border",
+        "town",
+        "city",
+        "village",
+        "country",
+        "area",
+        "place",
+        "middle",
+        "start",
+        "stage",
+        "week",
+        "weekend",
+        "term",
+        "others",
+        "rest",
+        "same",
+        "noise",
+        "smoke",
+        "light",
+        "lights",
+        "dark",
+        "shadow",
+        "rain",
+        "sun",
+        "moon",
+        "mountain",
+        "lake",
+        "farm",
+        "plot",
+        "hut",
+        "tree",
+        "bush",
+        "grass",
+        "river",
+        "stream",
+        "hill",
+        "valley",
+        "forest",
+        "field",
+        "garden",
+        "wife",
+        "husband",
+        "soldier",
+        "rebel",
+        "killer",
+        "thief",
+        "relative",
+        "parent",
+        "twin",
+        "infant",
+        "mum",
+        "dad",
+    )
+)
 _THING = frozenset({"NOUN", "PROPN", "ADJ", "NUM", "VERB", "X", ""})
 _LONGEST = 4  # words
 
@@ -51,14 +151,27 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
     """Landmarks after such words, a bar or a shop by what it is called, and the place of somebody ("Kwa Ndege")."""
     by = {match.end() for match in _BY.finditer(text)}
     by |= {start - len("the ") for start in starts_after(BESIDE, text)}
+    home = _HOME.search(text) is not None
     called = {match.end() for match in _CALLED.finditer(text) if match.group(1).lower() in gazetteer.landmark_kinds}
     for at, word in enumerate(words):
         last = _thing(words, at + 1, gazetteer) if word.start in by else None
+        if last is None and home and word.start in by and _is_alone(words, at + 1, gazetteer):
+            last = at + 1
         last = _name(words, at) if word.start in called else last
         if last is not None:
             yield Span(word.start, words[last].end, "LANDMARK", BEARING)
     for match in _KWA.finditer(text):
         yield Span(*match.span(1), "LOCATION", PLACE)
+
+
+def _is_alone(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
+    """Whether one thing stands at `at`, of no kind that homes have and nobody: "we rent behind the ridge"."""
+    if at >= len(words) or not words[at].joined or words[at].part not in ("NOUN", "PROPN"):
+        return False
+    word = words[at]
+    known = {word.fold, word.fold.removesuffix("s")}
+    homely = not known.isdisjoint(_HOMELY | _INDOORS | gazetteer.titles | gazetteer.common_landmarks)
+    return not homely and phrase_ends(words, at + 1)
 
 
 def _thing(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:

@@ -174,7 +174,9 @@ def _on(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int:
     last = at
     while last + 1 < len(words) and last - at < _LONGEST - 1 and _content(words, last + 1):
         after = words[last + 1]
-        if after.fold in gazetteer.never_names or (after.part in _GOES_ON and after.known and not after.capital):
+        plain = after.known and not after.capital and not gazetteer.is_name(after.fold)
+        whole = not words[last].known or words[last].fold in gazetteer.names  # "mrs nyoni class teacher"
+        if after.fold in gazetteer.never_names or (plain and (whole or after.part in _GOES_ON)):
             break
         last += 1
     return last

@@ -105,7 +105,9 @@ def _is_subject(words: Sequence[Word], at: int, text: str) -> bool:
         return after.fold in _HITS
     if word.fold in _NO_SUBJECT:
         return False
-    thing = word.part in ("NOUN", "PROPN")
+    thing = word.part in ("NOUN", "PROPN") or (before is not None and before.fold in ("and", "then"))
+    if before is not None and before.fold in ("heard", "saw") and after.fold in _LIKE_ANYBODY:
+        return after.fold.endswith("ing")
     if after.fold in _IS and thing:
         return at + 2 < len(words) and words[at + 2].joined and words[at + 2].fold in _LIKE_ANYBODY
     return after.fold in _DOES or (thing and _ends_at(words, text, word.end))
@@ -133,6 +135,8 @@ def _is_addressed(words: Sequence[Word], at: int, text: str) -> bool:
     after, before = words[at + 1], words[at - 1] if at and word.joined else None
     if after.fold not in _GOES_ON:
         return False
+    if before is None and not word.capital and after.joined and after.fold == "you" and word.part != "VERB":
+        return True  # "precious you did well"
     if text[word.end : after.start].strip() == ",":
         return before is None and word.capital
     return (

@@ -66,6 +66,7 @@ _ADDRESSED = frozenset(
     }
 )
 _HOUSEHOLDS = frozenset({"family", "clan", "homestead"})
+_CHILDREN = frozenset({"boy", "girl", "son", "daughter", "child", "baby", "nephew", "niece"})
 _MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
 _INTRODUCED = frozenset({"from", "calling", "speaking"})
 _SHORTENED = frozenset({"im", "ive", "hes", "shes", "its", "thats", "theyre", "youre", "weve"})
@@ -143,6 +144,8 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
         return NAME_CALLED
     if ordinary and ((titled and word.capital) or (after is not None and after.fold == "speaking")):
         return NAME_CALLED  # "Sister May", "Selam speaking": months and greetings too
+    if titled and before in _CHILDREN and word.fold in gazetteer.titles and not word.known:
+        return NAME_CALLED  # "a good boy kgosi": a chief is no boy
     if not could_be_name(word, gazetteer):
         return 0.0
     capital = word.capital and not word.opens

@@ -28,12 +28,15 @@ _PLATE_LETTERS, _PLATE_DIGITS = 2, 2  # fewer are no plate
 SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
 _SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
 # Before a piece of a number: "it ends on four seven"; and, once one was begun, "no, four seven", "then eight".
+_AT_ITS_END = (
+    r"(?:end(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|last|finish(?:es)?)"
+    r"(?: (?:two|three|four))?(?: (?:digits?|numbers?|ones?|part))?(?:,? (?:is|are|it's|with|on|in|at|by))+"
+)
 _PART = re.compile(
-    r"\b(?:(?:numbers?|digits|id|nin|passport|pin|ob|code) (?:is|are|was|reads|it's|it is)"
-    r"|(?:end(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|last|finish(?:es)?)"
-    r"(?: (?:digits?|numbers?|ones?|two|three|part))?(?:,? (?:is|are|it's|with|on|in|at|by))+)[,:]? $",
+    r"\b(?:(?:numbers?|digits|id|nin|passport|pin|ob|code) (?:is|are|was|reads|it's|it is)" rf"|{_AT_ITS_END})[,:]? $",
     re.IGNORECASE,
 )
+_END = re.compile(rf"\b{_AT_ITS_END}[,:]? $", re.IGNORECASE)
 _CALLED_NUMBER = re.compile(r"\b(?:numbers?|no\.) $", re.IGNORECASE)
 _FILED = re.compile(
     r"\b(?:ob|case|docket|file|ticket|admission|reference|ref|receipt|index|entry|occurrence book)"
@@ -90,7 +93,7 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     said = list(runs_of(plain, dates))
     beside = any(len(run.digits) >= _HALF_A_NUMBER and run.digits not in SHORT_CODES for run in said)
     for run in said:
-        if run.digits in SHORT_CODES and not (dictating or beside or run.letters or _is_part(run, plain)):
+        if run.digits in SHORT_CODES and not (dictating or beside or run.letters or _is_end(run, plain)):
             continue
         if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
             runs.append(run)
@@ -148,8 +151,8 @@ def _is_struck(run: Run, text: str) -> bool:
     return False
 
 
-def _is_part(run: Run, text: str) -> bool:
-    return bool(_PART.search(text, 0, run.pieces[0].start))
+def _is_end(run: Run, text: str) -> bool:
+    return bool(_END.search(text, 0, run.pieces[0].start))
 
 
 def _with_corrected(runs: Sequence[Run], said: Sequence[Run], text: str) -> list[Run]:
@@ -198,7 +201,7 @@ def _is_quantity(run: Run, text: str, begun: bool) -> bool:
 def _is_piece(run: Run, text: str, begun: bool) -> bool:
     """Whether a few digits are a part of a number: said as no amount is said, called a part, or a correction of one."""
     said, start = len(run.digits), run.pieces[0].start
-    part = _is_part(run, text)
+    part = bool(_PART.search(text, 0, start))
     if said >= 2 and run.spoken:
         zero = text[start:].lower().startswith(("zero", "nought"))  # as every telephone begins, and no amount does
         if begun or part or zero or any(piece.kind == "repeat" for piece in run.pieces):

@@ -5,7 +5,7 @@ lives. So what stands before it decides. Pure functions over `Word`s.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from consumers.ner import institutions
 from consumers.ner.bearings import NEAR
@@ -42,6 +42,18 @@ _ASSOCIATION = re.compile(
     r"|our|his|her)[a-z]{4,}(?: (?:and|with|without) (?:the )?[a-z]{4,})?\b",
     re.IGNORECASE,
 )
+# What is written before the name of one: "Fort Jesus", "Lake Malawi", "Groupe Scolaire Kabeza".
+_OWN = r"(?:[A-Z][\w'\u2019-]+)(?: [A-Z][\w'\u2019-]+)?"
+_WRITTEN_FIRST = {
+    "LANDMARK": re.compile(rf"\b(?:Fort|Hotel|Camp|Plaza|Club|Caf[eé]|Lodge|Villa) {_OWN}"),
+    "LOCATION": re.compile(rf"\b(?:Lake|Mount|Mt\.?|River|Cape|Port|Lac|Lago|Ilha|Monte) {_OWN}"),
+    "ORGANIZATION": re.compile(
+        r"\b(?:Groupe [Ss]colaire|[ÉE]cole(?: \w+)?|Escola(?: \w+)?|Lyc[ée]e|Coll[èe]ge|Centro de [Ss]a[úu]de"
+        r"|Centre de [Ss]ant[ée]"
+        r"|H[ôo]pital(?: \w+)?|Hospital (?:Central|Geral|Provincial|Distrital|Rural)|Paroisse|Par[óo]quia)"
+        rf"(?: (?:d[aeou]s?|du|of|ya))? {_OWN}"
+    ),
+}
 _SAINT = re.compile(r"\b(?:[Ss]t\.?|Saint) [A-Za-z]+(?:['\u2019]?s)?\b")
 _LINKS = frozenset({"the", "a", "an", "of", "our", "my", "that", "this"})
 _ORDINALS = frozenset({"first", "second", "third", "fourth", "fifth", "last", "two", "three"})  # small words to spaCy
@@ -76,14 +88,24 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequenc
             SIGN.match(text, word.end) or _is_somebodys(words, index, gazetteer)
         ):
             landmarks.append(_landmark(text, words, _opening(words, index), index))
-        if not any(span.start < word.start < span.end for span in listed):  # "Usa River" is a town
+        # "Usa River" is a town, and what stands behind "behind" is a landmark.
+        if not any(span.start < word.start < span.end for span in (*listed, *landmarks)):
             yield from institutions.find(words, index, gazetteer, places, near)
+    yield from landmarks
+    yield from _written(text, places, landmarks, gazetteer)
+
+
+def _written(text: str, places: Set[int], landmarks: Sequence[Span], gazetteer: Gazetteer) -> Iterator[Span]:
+    """What is known by how it is written: a road's number, a saint, "Fort" and "Lake" with a name, an office."""
     for match in _ROAD.finditer(text):
         yield Span(*match.span(match.lastindex or 0), "LANDMARK", LANDMARK)
-    yield from landmarks
     for match in _SAINT.finditer(text):
         if not any(span.start <= match.start() < span.end for span in landmarks):
             yield Span(*match.span(), "ORGANIZATION", INSTITUTION)
+    for label, pattern in _WRITTEN_FIRST.items():
+        for match in pattern.finditer(text):
+            if label == "LOCATION" or match.start() not in places:  # "Fort Portal" is a town
+                yield Span(*match.span(), label, INSTITUTION)
     for pattern in (gazetteer.offices, _ASSOCIATION):
         for match in pattern.finditer(text):
             yield Span(*match.span(), "ORGANIZATION", INSTITUTION)

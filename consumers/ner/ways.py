@@ -39,7 +39,7 @@ _MET = re.compile(
 # fmt: off
 _VAGUE = frozenset((
     "same", "other", "next", "nearest", "local", "whole", "main", "first", "second", "third", "last", "only", "best",
-    "right", "wrong", "big", "small", "little", "new", "old",
+    "right", "wrong", "safe", "quiet", "private", "hiding", "sleeping", "good", "big", "small", "little", "new", "old",
 ))
 # fmt: on
 # Every home has one, and it tells no home from another.

@@ -39,6 +39,10 @@ def redacted(ner: Ner, text: str) -> str:
         ("our hut is past the third windmill", "our hut is past [LANDMARK_1]"),
         ("They meet at the ginnery scales every evening.", "They meet at [LANDMARK_1] every evening."),
         ("he found him under the baobab", "he found him under [LANDMARK_1]"),
+        ("we live by the netball courts", "we live by [LANDMARK_1]"),
+        ("i stay behind the aga khan clinic", "i stay behind [LANDMARK_1]"),
+        ("stop at the car wash", "stop at [LANDMARK_1]"),
+        ("We rent a room behind the aqueduct.", "We rent a room behind [LANDMARK_1]."),
         ("she is hiding near the clinic", "she is hiding near [LANDMARK_1]"),
     ],
 )
@@ -74,6 +78,8 @@ def test_what_belongs_to_a_landmark_is_hidden_with_it(ner: Ner, text: str, expec
         "in front of the other teachers he slapped me",
         "we walk past the big girls and they laugh",
         "I sat beside the sick woman.",
+        "In our house I hide behind the fridge.",
+        "Her bed at home is next to the landlord.",
         "the sun goes behind the hill",
         "we were told to wait in the line at the bank",
     ],
@@ -95,6 +101,9 @@ def test_a_thing_of_every_home_and_a_person_are_none(ner: Ner, text: str) -> Non
         ("go to the justice centre at the court", ("ORGANIZATION", "justice centre")),
         ("I bought it at Shoprite.", ("ORGANIZATION", "Shoprite")),
         ("yes helpline who is there", ("ORGANIZATION", "helpline")),
+        ("I learn at Groupe Scolaire Kabeza, in town.", ("ORGANIZATION", "Groupe Scolaire Kabeza")),
+        ("We walk to Fort Salima and back.", ("LANDMARK", "Fort Salima")),
+        ("She lives by Lake Bunyonyi.", ("LOCATION", "Lake Bunyonyi")),
     ],
 )
 def test_an_institution_needs_no_article_and_no_list(ner: Ner, text: str, expected: tuple[str, str]) -> None:
@@ -118,6 +127,8 @@ def test_a_kind_of_school_and_an_abbreviation_are_no_institution(ner: Ner, text:
         ("it happened on mutesa road at night", "it happened on [LOCATION_1] at night"),
         ("i stay in githurai forty five", "i stay in [LOCATION_1]"),
         ("my address is house four two", "my address is [LOCATION_1]"),
+        ("We go to Fort Portal.", "We go to [LOCATION_1]."),
+        ("its kwa njuguna we stay", "its [LOCATION_1] we stay"),
         ("I am in Usa River now.", "I am in [LOCATION_1] now."),
     ],
 )
