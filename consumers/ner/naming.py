@@ -114,7 +114,8 @@ def _says_what_he_does(words: Sequence[Word], at: int) -> bool:
 
 
 def _is_kin(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
-    return at > 0 and words[at].fold in gazetteer.titles and words[at - 1].fold in _WHOSE
+    described = at > 1 and words[at - 1].part == "ADJ" and words[at - 2].fold in _WHOSE  # "my little brother"
+    return at > 0 and words[at].fold in gazetteer.titles and (words[at - 1].fold in _WHOSE or described)
 
 
 def _called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:

@@ -63,7 +63,9 @@ _HITS = frozenset(
 _IS = frozenset({"is", "was", "has", "had", "are", "were", "have"})
 _SELF = frozenset({"me", "him", "her", "us", "i", "she", "he"})
 _AGE = re.compile(
-    rf" (?!one\b)(?:{COUNT})\b(?! (?:of|hundred|thousand|o'clock|times|people|children)\b)", re.IGNORECASE
+    rf"(?: (?:only|just|now|about|almost))? (?!one\b)(?:{COUNT})\b"
+    r"(?! (?:of|hundred|thousand|o'clock|times|people|children)\b)",
+    re.IGNORECASE,
 )
 _KIN_OF = re.compile(
     r"\b(?:mother|father|mum|dad|parents?|brothers?|sisters?|aunt(?:ie|y)?|uncle|husband|wife|son|daughter|child|children|baby"
@@ -183,7 +185,7 @@ def _is_pair(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
     begins = at == 0 or not words[at].joined or words[at - 1].fold in _BEGINS_CLAUSE
     names = gazetteer.ordinary_names
     both = part[0].fold in names and part[1].fold == "and" and part[2].fold in names
-    return begins and both and part[3].fold in ("are", "were", "have")
+    return begins and both and part[3].part in ("VERB", "AUX")
 
 
 def _is_name(word: Word, gazetteer: Gazetteer) -> bool:

@@ -41,6 +41,8 @@ def redacted(ner: Ner, text: str) -> str:
         ("he found him under the baobab", "he found him under [LANDMARK_1]"),
         ("we live by the netball courts", "we live by [LANDMARK_1]"),
         ("i stay behind the aga khan clinic", "i stay behind [LANDMARK_1]"),
+        ("it is on the same road as the veterinary office", "it is on the same road as [LANDMARK_1]"),
+        ("he keeps it at the scrapyard", "he keeps it at [LANDMARK_1]"),
         ("stop at the car wash", "stop at [LANDMARK_1]"),
         ("We rent a room behind the aqueduct.", "We rent a room behind [LANDMARK_1]."),
         ("she is hiding near the clinic", "she is hiding near [LANDMARK_1]"),
