@@ -36,7 +36,7 @@ def names(ner: Ner, text: str) -> list[str]:
         ("where is mercy sleeping", ["mercy"]),
         ("okay junior listen to me", ["junior"]),
         ("precious you did well", ["precious"]),
-        ("given and talent sleep on the floor", ["given", "talent"]),
+        ("given and talent are outside", ["given", "talent"]),
         ("so marvellous is only ten", ["marvellous"]),
         ("my little brother is gift", ["gift"]),
         ("i heard junior shouting", ["junior"]),
