@@ -99,6 +99,7 @@ def test_a_helpline_is_an_organization(ner: Ner, text: str, expected: list[str])
     [
         ("Thank you for calling Childline Zimbabwe.", "Thank you for calling Childline [LOCATION_1]."),
         ("hello child helpline botswana how can i help", "hello child helpline [LOCATION_1] how can i help"),
+        ("I am from Childline Kenya.", "I am from Childline [LOCATION_1]."),
         ("This is the Gulu Child Helpline.", "This is the [LOCATION_1] Child Helpline."),
     ],
 )
