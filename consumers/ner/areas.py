@@ -70,10 +70,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             (PLACE_BY_CUE, word.start in lived and (foreign or ordinary)),
             (PLACE_BY_CUE, ordinary and before in PREPOSITIONS_OF_PLACE and phrase_ends(words, at + 1)),
             (PLACE_BY_CUE, ordinary and capital and before in _PREPOSITIONS),
-            (
-                PLACE_BY_CUE,
-                ordinary and word.start in gone and word.part in ("NOUN", "PROPN") and phrase_ends(words, at + 1),
-            ),
+            (PLACE_BY_CUE, ordinary and word.start in gone and not word.function and phrase_ends(words, at + 1)),
             (PLACE_BY_PREPOSITION, foreign and before in (_PREPOSITIONS if capital else PREPOSITIONS_OF_PLACE)),
             (PLACE_BY_PREPOSITION, foreign and (before in _BEYOND or word.start in gone)),
         )
