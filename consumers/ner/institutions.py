@@ -94,16 +94,14 @@ def _unwritten(words: Sequence[Word], index: int, gazetteer: Gazetteer) -> Itera
         kind = "ORGANIZATION", 1
     if kind is None or (kind[0] == "LANDMARK" and words[index].fold not in _HOUSES):
         return
-    first = index - kind[1] + 1
-    own = False
+    begins = first = index - kind[1] + 1
     while first and index - first < LONGEST and words[first].joined:
         before = words[first - 1]
         if before.function or before.part not in ("NOUN", "PROPN", "ADJ", "NUM") or before.fold in gazetteer.titles:
             break
-        own = own or not (before.fold in QUALIFIERS or before.fold in GENERIC or before.fold in _ANY)
         first -= 1
-    named_so = first and words[first].joined and words[first - 1].fold in _BEFORE_A_NAME
-    if own and named_so and words[first].fold not in _ANY | GENERIC | QUALIFIERS:
+    told = first and words[first].joined and words[first - 1].fold in _BEFORE_A_NAME
+    if first < begins and told and words[first].fold not in _ANY | GENERIC | QUALIFIERS:
         score = LANDMARK if kind[0] == "LANDMARK" else INSTITUTION
         yield Span(words[first].start, words[index].end, kind[0], score)
 

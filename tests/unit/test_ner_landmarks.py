@@ -115,7 +115,14 @@ def test_an_institution_needs_no_article_and_no_list(ner: Ner, text: str, expect
 
 
 @pytest.mark.parametrize(
-    "text", ["he is in private school", "she goes to secondary school", "i am in standard five", "The PIN is new."]
+    "text",
+    [
+        "she goes to nursing school",
+        "he is in private school",
+        "she goes to secondary school",
+        "i am in standard five",
+        "The PIN is new.",
+    ],
 )
 def test_a_kind_of_school_and_an_abbreviation_are_no_institution(ner: Ner, text: str) -> None:
     """Of these there are many, or they are none."""
