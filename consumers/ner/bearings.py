@@ -143,6 +143,7 @@ _INDOORS = frozenset(
         "dad",
     )
 )
+_OF_ALL_KINDS = frozenset({"house", "houses", "yard", "line", "lines", "point", "wall", "fence"})
 _THING = frozenset({"NOUN", "PROPN", "ADJ", "NUM", "VERB", "X", ""})
 _LONGEST = 4  # words
 
@@ -179,7 +180,12 @@ def _thing(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
     last = at - 1
     while last + 1 < len(words) and last - at < _LONGEST - 1:
         word = words[last + 1]
-        if not word.joined or word.function or word.part not in _THING or not word.text[0].isalpha():
+        if (
+            not word.joined
+            or (word.function and word.part != "NUM")
+            or word.part not in _THING
+            or not word.text[0].isalpha()
+        ):
             break
         if word.part == "VERB" and word.known and not word.fold.endswith("ing"):
             break
@@ -187,7 +193,15 @@ def _thing(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
     if last <= at or (words[last].part == "ADJ" and words[last].known):
         return None
     homely = words[last].fold in _HOMELY or words[last].fold in gazetteer.titles
+    if words[last].fold in _OF_ALL_KINDS and _tells(words[last - 1], gazetteer):
+        homely = False  # "the diamond sorting house"
     return None if homely else last
+
+
+def _tells(word: Word, gazetteer: Gazetteer) -> bool:
+    """Whether it says of what kind a house is, not whose or how it is."""
+    person = {word.fold, word.fold.removesuffix("s")} & (gazetteer.titles | _HOMELY | _INDOORS)
+    return not person and (word.part in ("NOUN", "PROPN") or word.fold.endswith("ing"))
 
 
 def _name(words: Sequence[Word], at: int) -> int | None:

@@ -61,6 +61,7 @@ _HITS = frozenset(
     {"hit", "hits", "beat", "beats", "slapped", "kicked", "touched", "touches", "raped", "said", "says", "told"}
 )
 _IS = frozenset({"is", "was", "has", "had", "are", "were", "have"})
+_HAS = frozenset({"been", "gone", "not", "no", "a", "left", "taken", "run"})
 _SELF = frozenset({"me", "him", "her", "us", "i", "she", "he"})
 _AGE = re.compile(
     rf"(?: (?:only|just|now|about|almost))? (?!one\b)(?:{COUNT})\b"
@@ -110,6 +111,10 @@ def _is_subject(words: Sequence[Word], at: int, text: str) -> bool:
     thing = word.part in ("NOUN", "PROPN") or (before is not None and before.fold in ("and", "then"))
     if before is not None and before.fold in ("heard", "saw") and after.fold in _LIKE_ANYBODY:
         return after.fold.endswith("ing")
+    if (
+        after.fold == "has" and at + 2 < len(words) and words[at + 2].fold in _HAS
+    ):  # whatever its part: "happy has been"
+        return True
     if after.fold in _IS and thing:
         return at + 2 < len(words) and words[at + 2].joined and words[at + 2].fold in _LIKE_ANYBODY
     return after.fold in _DOES or (thing and _ends_at(words, text, word.end))

@@ -62,6 +62,7 @@ _DOUBLE = frozenset(
     (first, "house")
     for first in ("guest", "rest", "court", "coffee", "customs", "meeting", "prayer", "mission", "pump")
 ) | {("post", "office"), ("bus", "stop"), ("town", "hall"), ("city", "hall"), ("water", "point"), ("power", "line")}
+_DESCRIBES = frozenset({"NOUN", "ADJ", "PROPN"})
 _OF_FEW = frozenset(
     {"main", "old", "new", "big", "first", "second", "third", "last", "sunday"}
 )  # tell a stage, not a school
@@ -154,9 +155,8 @@ def _near_end(text: str, words: Sequence[Word], at: int, gazetteer: Gazetteer, *
     end: int | None = None
     for index in range(at, min(at + LONGEST, len(words))):
         word = words[index]
-        kind = (
-            word.fold in gazetteer.landmark_kinds and words[index - 1].fold in _LINKS
-        )  # "the mine", of the small words
+        before = words[index - 1]  # "mine", of the small words, after "the" and "diamond"
+        kind = word.fold in gazetteer.landmark_kinds and (before.fold in _LINKS or before.part in _DESCRIBES)
         small = word.function and not kind and word.fold not in _ORDINALS and (word.fold not in _LINKS or not bare)
         if index > at and (not word.joined or small):
             break

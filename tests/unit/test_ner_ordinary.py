@@ -36,6 +36,7 @@ def names(ner: Ner, text: str) -> list[str]:
         ("where is mercy sleeping", ["mercy"]),
         ("okay junior listen to me", ["junior"]),
         ("precious you did well", ["precious"]),
+        ("Happy has been gone for long.", ["Happy"]),
         ("given and talent are outside", ["given", "talent"]),
         ("so marvellous is only ten", ["marvellous"]),
         ("my little brother is gift", ["gift"]),
