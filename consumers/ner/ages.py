@@ -34,7 +34,8 @@ _NO_AMOUNT = (
     r"|ago|later|earlier|pregnant|along|since|together|back|away|without|before|gone|straight|behind|late|long|to go"
     r"|trucks?|lorr(?:y|ies)|vehicles|taxis|buses|boxes|cartons|eggs|chickens|hens|cattle|sheep|camels|donkeys|pigs|trees"
     r"|acres|pages|questions|marks|points|kilos?|tons?|litres|sacks|coins|notes|messages|calls|votes|goals|players|members"
-    r"|now since|in (?:the (?:morning|evening|afternoon|night|family|house|room)|our|a row|total|all|prison|jail)"
+    r"|now since|in (?:that|this|one) (?:room|house|bed)"
+    r"|in (?:the (?:morning|evening|afternoon|night|family|house|room)|our|a row|total|all|prison|jail)"
     r"|at home|altogether|that|who|which)\b)"
 )
 # "She was one, with the drip" is an age, "one Mr Chisale" is not.
@@ -48,6 +49,11 @@ _NOBODY = (
     r"|rooms|trees|bags|sacks|books|seats|beds|plates|desks)"
 )
 _YOUNG = rf"(?:{between(2, 19)}|1?\d)"
+# After "until" or "only" these are rather years than a time of day, where nothing is counted by them.
+_OF_AGE = (
+    rf"(?:{between(14, 19)}|1[4-9]|twenty[ -]one|21)\b(?![.:/,]\d)(?=[.,;?!]|$| (?:and|or|so|to|is|for|but|because|by"
+    r"|then|under|you|he|she|they|we|i|with|when|who|not|can|may|must)\b)"
+)
 _NO_YEARS = r"(?:of|in|at|hundred|thousand|people|children|shillings|met(?:re|er)s|weeks?|days?|months? pregnant|class)"
 _RULES: Sequence[tuple[float, str]] = (
     (SURE, rf"(?P<age>\b{_COUNT}[ -](?:years?|yrs?|months?|weeks?|days?)[ -](?:olds?|of age))\b"),
@@ -100,6 +106,14 @@ _RULES: Sequence[tuple[float, str]] = (
         rf"(?P<age>\b{COUNT} (?:years?|months?)){_NO_AMOUNT}",
     ),
     (LIKELY, r"\b(?:under|below|above|over|at|from|by) the age of " + _AGE),
+    # When somebody is of age: "she waits until eighteen", "a person of sixteen", "the law says twenty one for both".
+    (LIKELY, rf"\b(?:until|till|reach(?:es|ed)?|only|already|not yet|at least) (?P<age>{_OF_AGE})"),
+    (LIKELY, rf"\b(?:it (?:is|was)|(?:law|paper|book|rule) says|limit is) (?P<age>{_OF_AGE})"),
+    (LIKELY, rf"\b(?:persons?|people|anybody|anyone|nobody|kids|pupils) of {_NEARLY}{_AGE}"),
+    (
+        LIKELY,
+        rf"\b(?:{_PERSON}|born) (?:has|have|had) {_NEARLY}(?P<age>\b{COUNT} years){_NO_AMOUNT}(?! (?:in|with|to)\b)",
+    ),
     # What the law says of those who are younger or older.
     (
         LIKELY,
@@ -137,7 +151,7 @@ _FINDS = tuple((score, re.compile(pattern, re.IGNORECASE)) for score, pattern in
 
 _ENDS = (
     r"(?=[.,;?!]|$| (?:and|or|to|he|she|they|i|my|her|his|from|who|but|so|the|next|this|soon|now|please|in|going|is|has"
-    r"|we|years?|months?|old|with)\b)"
+    r"|we|years?|months?|old|with|\w+ing)\b)"
 )
 # "nine, or ten", "from ten to fourteen", "fourteen, fifteen next month"
 _GOES_ON = re.compile(
@@ -156,7 +170,7 @@ _GRADE = re.compile(
 )
 _ANSWER = re.compile(_AGE, re.IGNORECASE)
 _ABOUT_AGE = re.compile(
-    r"\b(?:the|legal|right|minimum|which|what|whose|his|her|my|your) age\b|\bunder ?age\b", re.IGNORECASE
+    r"\b(?:the|legal|right|good|minimum|which|what|whose|his|her|my|your) age\b|\bunder ?age\b", re.IGNORECASE
 )
 _AGE_OF_YOUTH = re.compile(rf"(?P<age>\b(?:{between(12, 19)}|1[2-9])\b)(?! {_NO_YEARS}\b)(?![.:/,]\d)", re.IGNORECASE)
 _ANSWER_WORDS = 12  # beyond them the talk has moved on

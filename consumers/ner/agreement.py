@@ -12,7 +12,7 @@ _LABELS = ("NAME", "LOCATION", "LANDMARK")
 _ARTICLES = frozenset({"the", "that", "this", "a", "an", "our"})
 _POINTING = frozenset({"the", "that", "this"})
 _WHERE = frozenset({"in", "at", "from", "near", "to", "past"})  # before what is both a name and a place
-_EVERYWHERE = frozenset({"house", "home", "office", "offices", "centre", "center", "field", "tree", "place"})
+_EVERYWHERE = frozenset({"house", "home", "centre", "center", "place", "market", "station"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,5 +81,5 @@ def _head(phrase: Phrase, gazetteer: Gazetteer) -> str | None:
     """By what word it is spoken of again: "mosque" of "mosque with the green light"; None if that may be any."""
     its = phrase[: phrase.index("with")] if "with" in phrase[1:] else phrase
     head = its[-1]
-    told = head in gazetteer.landmark_kinds and head not in _EVERYWHERE and head not in gazetteer.institution_kinds
-    return head if told else None
+    everywhere = head in _EVERYWHERE or head in gazetteer.common_landmarks or head in gazetteer.institution_kinds
+    return head if head in gazetteer.landmark_kinds and not everywhere else None

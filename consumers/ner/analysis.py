@@ -6,6 +6,7 @@ UK numbers, a URL recogniser that reads "home.she" as an address, and one for e-
 of top-level domains.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,7 @@ _SMALL_WORDS = frozenset((
     "per", "via", "til", "ain", "others", "whose", "towards", "anybody", "everybody", "somebody", "nobody",
 ))
 # fmt: on
+_CLASS = re.compile(rf"i|(?:p|s|class|grade|form|standard|std|senior|primary|level|year) (?:\d+|{between(1, 12)})")
 _PREFIXES = frozenset({"anti", "co", "ex", "inter", "mid", "multi", "non", "pre", "pro", "re", "semi", "sub"})
 
 _NUMBER_WORD = rf"(?:zero|oh|{between(1, 12)}|\w+teen|{'|'.join(TENS)}|\d+)"
@@ -147,9 +149,10 @@ class Analysis:
         inside = covered(words, start, end)
         if label == "ORGANIZATION":  # an unknown word alone is rather a name than a firm
             named = any(word.known or word.text.isupper() for word in inside) and any(
-                word.text.isupper() or (word.capital and word.fold not in self._gazetteer.never_names)
+                (word.text.isupper() or word.capital) and word.fold not in self._gazetteer.never_names
                 for word in inside
             )
+            named = named and not _CLASS.fullmatch(" ".join(word.fold for word in inside))
             return Span(start, end, label, result.score) if named else None
         while inside and not could_be_name(inside[0], self._gazetteer):
             inside.pop(0)

@@ -6,6 +6,7 @@ Pure functions over `Word`s. They lean towards finding too much, for what is not
 import re
 from collections.abc import Iterator, Sequence
 
+from callbus.english_numbers import DICTATED
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import PLACE, PLACE_BY_CUE, PLACE_BY_PREPOSITION, PLACE_CALLED
 from consumers.ner.words import COUNT, Span, Word, could_be_name, phrase_ends, starts_after
@@ -21,7 +22,7 @@ LIVES = re.compile(
     re.IGNORECASE,
 )
 # "house number five", "door 12", "plot forty two", "twenty three Kolobe Street": where somebody lives to the door.
-_NUMBER = rf"(?:{COUNT}|\d+)(?: ?[a-z]\b)?"
+_NUMBER = rf"(?:{COUNT}|\d+)(?: (?:{DICTATED})){{0,4}}(?: ?[a-z]\b)?"
 _ADDRESS = re.compile(
     rf"(?:\b[a-z] {_NUMBER} )?\b(?:house|door|flat|plot|block|stand|erf|unit|apartment|hse|area|section|phase"
     rf"|extension|mile|kilometre|km|zone|ward|sector|site|camp)(?: (?:number|no\.?))? (?:{_NUMBER}|(?-i:[A-Zb-hj-z]))\b"
@@ -43,6 +44,7 @@ _GOES_TO = re.compile(
     r"(?: (?:me|him|her|them|us|all|the \w+|with \w+ \w+|back|away|over|down|up)){0,2} to\s+",
     re.IGNORECASE,
 )
+_STREETS = frozenset({"road", "street", "avenue", "highway", "drive", "crescent"})
 PREPOSITIONS_OF_PLACE = frozenset({"in", "at", "from", "near"})
 _BEYOND = frozenset({"past", "beyond", "via", "outside", "around", "towards", "toward"})
 _PREPOSITIONS = PREPOSITIONS_OF_PLACE | frozenset({"to", "around", "of", "towards", "toward"})
@@ -68,6 +70,7 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             (PLACE_BY_CUE, word.start in lived and (foreign or ordinary)),
             (PLACE_BY_CUE, ordinary and before in PREPOSITIONS_OF_PLACE and phrase_ends(words, at + 1)),
             (PLACE_BY_CUE, ordinary and capital and before in _PREPOSITIONS),
+            (PLACE_BY_CUE, ordinary and word.start in gone and not word.function and phrase_ends(words, at + 1)),
             (PLACE_BY_PREPOSITION, foreign and before in (_PREPOSITIONS if capital else PREPOSITIONS_OF_PLACE)),
             (PLACE_BY_PREPOSITION, foreign and (before in _BEYOND or word.start in gone)),
         )
@@ -77,6 +80,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             while end < len(words) and words[end].joined and words[end].capital and not words[end].known:
                 end += 1
             yield Span(word.start, words[end - 1].end, "LOCATION", score)
+        after = words[at + 1] if at + 1 < len(words) and words[at + 1].joined else None
+        if after is not None and after.fold in _STREETS and not word.known:  # "jogoo road"
+            yield Span(word.start, after.end, "LOCATION", PLACE_CALLED)
     for cue in (_ADDRESS, _STREET):
         for match in cue.finditer(text):
             yield Span(*match.span(), "LOCATION", PLACE_CALLED)

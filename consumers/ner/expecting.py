@@ -15,8 +15,8 @@ from consumers.ner.words import Span, Word, could_be_name
 ID_WORD = (  # what a number belongs to that is no telephone
     r"(?:id|i\.d\.?|identity|identification|passport|nin|nida|nrc|omang|huduma|kebele|fayda|certificate|refugee|alien|card"
     r"|registration|licen[cs]e|account|reference|ref|case|file|ticket|serial|admission|index|assessment|receipt|plate|policy"
-    r"|upi|nemis|occurrence|notification|docket|abstract|immuni[sz]ation|vaccination|clinic book|birth entry|tracking"
-    r"|(?:clinic|hospital|patient|pupil|student|member|membership|staff|court|ob|docket)(?= (?:number|no\b)))"
+    r"|upi|nemis|occurrence|notification|docket|abstract|ob|badge|immuni[sz]ation|vaccination|clinic book|birth entry"
+    r"|tracking|(?:clinic|hospital|patient|pupil|student|member|membership|staff|court|ob|docket)(?= (?:number|no\b)))"
 )
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER"})
 _ASKS = {

@@ -106,8 +106,8 @@ class Gazetteer:
             never_names=_words([*cues.never_names, *_flat(local.words)]),
             peoples=peoples,
             place_kinds=_words(cues.place_kinds),
-            landmark_kinds=_words(cues.landmark_kinds),
-            common_landmarks=_words(cues.common_landmarks),
+            landmark_kinds=_with_plurals(_words(cues.landmark_kinds)),
+            common_landmarks=_with_plurals(_words(cues.common_landmarks)),
             id_numbers=tuple(_read(folder / "id_numbers.yaml", _IdNumbers).formats),
             surnames=ordinary_names & peoples,
             forms_of_address=_words(cues.forms_of_address),
@@ -180,6 +180,10 @@ def _offices(matters: Iterable[str], kinds: Iterable[str]) -> re.Pattern[str]:
 
 def _words(words: Iterable[str]) -> frozenset[str]:
     return frozenset(fold(word) for word in words)
+
+
+def _with_plurals(words: frozenset[str]) -> frozenset[str]:
+    return words | {f"{word}s" for word in words if not word.endswith("s")}
 
 
 def _phrases(phrases: Iterable[str]) -> frozenset[Phrase]:

@@ -104,7 +104,8 @@ def _says_nothing(part: Sequence[Word], gazetteer: Gazetteer) -> bool:
         return True
     before = "".join(word.fold for word in part[:-1])
     listed = gazetteer.is_name(before) or (before,) in gazetteer.places
-    return listed and part[-1].function and part[-1].fold not in _SOUNDS
+    goes_on = part[-1].function or (part[-1].known and part[-1].part in _GOES_ON)
+    return listed and goes_on and part[-1].fold not in _SOUNDS
 
 
 def _is_plain(part: Sequence[Word], after: Word | None, *, unknown: bool) -> bool:

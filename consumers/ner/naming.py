@@ -9,19 +9,22 @@ from collections.abc import Iterator, Sequence
 
 from consumers.ner.gazetteer import Gazetteer
 from consumers.ner.scores import NAME_CALLED
-from consumers.ner.words import Span, Word, could_be_name, phrase_ends
+from consumers.ner.words import Span, Word, could_be_name, phrase_ends, starts_after
 
 _NAMED = re.compile(
     r"\b(?:(?:my|his|her|their|your|whose)(?: (?:real|full|first|other|second|last|own|nick|christian|home|english))?"
     r" (?:sur|nick)?names?(?: is|'s| was| are)(?: called)?"
     r"|(?:s?he|who|(?:man|guy|boy|girl|child|lady|woman|person|teacher|friend|cousin|uncle|fellow) (?:who )?)"
     r"(?:'s| is| was)? ?(?:called|named)"
+    r"|(?:facebook|instagram|insta|tiktok|telegram|snapchat|user ?name|handle)(?: (?:name|account|page|profile))?"
+    r"(?:'s| is| was)(?: called)?"
     r"|(?:know|knows|knew|known)(?: him| her| me| them)? as|goes by(?: the name)?(?: of)?|nicknamed)\s+",
     re.IGNORECASE,
 )
 _CALL = re.compile(
     r"\b(?:they|we|people|friends|everyone|everybody|all) call(?:s|ed)?(?: him| her| me)?\s+", re.IGNORECASE
 )
+_KNOWN_AS = re.compile(r"\b(?:known as|goes by(?: the name)?(?: of)?|nicknamed)\s+", re.IGNORECASE)
 _GOES_ON = frozenset({"VERB", "AUX", "ADV", "ADP", "DET", "PRON", "CCONJ", "SCONJ", "PART"})
 # fmt: off
 _NO_NAME = frozenset((
@@ -53,6 +56,7 @@ _FRAGMENT = 3  # letters: nobody's whole name, so that the next word belongs to 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
     """Every such name; they may overlap."""
     named = {match.end() for match in _NAMED.finditer(text)}
+    known_as = starts_after(_KNOWN_AS, text)
     nicknamed = {match.end() for match in _CALL.finditer(text)}
     for at, word in enumerate(words):
         before = words[at - 1] if at and word.joined and words[at - 1].end + 1 == word.start else None
@@ -60,7 +64,9 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
         start = word.start
         if word.start in named:
             last = _called(words, at, gazetteer)
-            if word.fold in gazetteer.titles - _NICKNAMES and last is not None:
+            if word.start in known_as and word.fold in gazetteer.titles and _says_what_he_does(words, at + 1):
+                last = at  # "known as bishop"
+            elif word.fold in gazetteer.titles - _NICKNAMES and last is not None:
                 start = words[at + 1].start  # "her name is madam Gondwe"
         elif word.start in nicknamed:
             sure = (word.capital and not word.opens) or word.fold in _NICKNAMES
@@ -102,8 +108,14 @@ def _is_called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
     )
 
 
+def _says_what_he_does(words: Sequence[Word], at: int) -> bool:
+    """Whether the sentence goes on at `at` with a verb or a small word, or ends."""
+    return phrase_ends(words, at) or words[at].part in ("VERB", "AUX")
+
+
 def _is_kin(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> bool:
-    return at > 0 and words[at].fold in gazetteer.titles and words[at - 1].fold in _WHOSE
+    described = at > 1 and words[at - 1].part == "ADJ" and words[at - 2].fold in _WHOSE  # "my little brother"
+    return at > 0 and words[at].fold in gazetteer.titles and (words[at - 1].fold in _WHOSE or described)
 
 
 def _called(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int | None:
@@ -163,7 +175,9 @@ def _on(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> int:
     last = at
     while last + 1 < len(words) and last - at < _LONGEST - 1 and _content(words, last + 1):
         after = words[last + 1]
-        if after.fold in gazetteer.never_names or (after.part in _GOES_ON and after.known and not after.capital):
+        plain = after.known and not after.capital and not gazetteer.is_name(after.fold)
+        whole = not words[last].known or words[last].fold in gazetteer.names  # "mrs nyoni class teacher"
+        if after.fold in gazetteer.never_names or (plain and (whole or after.part in _GOES_ON)):
             break
         last += 1
     return last

@@ -12,13 +12,14 @@ from consumers.ner.scores import NAME, NAME_BY_CAPITAL, NAME_BY_GRAMMAR, NAME_CA
 from consumers.ner.words import Span, Word, could_be_name, phrase_ends, starts_after
 
 NAME_IS = re.compile(
-    r"\b(?:(?:sur)?name(?:'s| is| was|s are)|(?:is|am|are|was|were|girl|boy|child|man|woman|someone|teacher|friend)"
-    r" (?:just |only |also )?(?:called|named)|call(?:s|ed)? (?:myself|himself|herself|me|him|her)|known as|nicknamed"
-    r"|name(?:'s| is) called)\s+",
+    r"\b(?:(?:sur)?name(?: it)?(?:'s| is| was|s are)|(?:is|am|are|was|were|girl|boy|child|man|woman|someone"
+    r"|teacher|friend) (?:just |only |also )?(?:called|named)|call(?:s|ed)? (?:myself|himself|herself|me|him|her)"
+    r"|known as|nicknamed|name(?:'s| is) called|names? of (?:the|my|his|her|our|their) \w+ (?:is|are|was|were))\s+",
     re.IGNORECASE,
 )
 GREETING = re.compile(
-    r"\b(?:hello|hallo|hi|hey|dear|goodbye|good bye|bye|good (?:morning|afternoon|evening|night|day)"
+    r"(?:^|\b)(?:(?<![\w ])(?:morning|evening|afternoon)|(?:you are|you're) welcome"
+    r"|hello|hallo|hi|hey|dear|goodbye|good bye|bye|good (?:morning|afternoon|evening|night|day)"
     r"|thanks|thank you|(?:through|connected) to"
     r"|for (?:calling|holding|waiting)|(?:sp(?:eak(?:ing)?|oke)|talk(?:ing|ed)?) (?:to|with)"
     r"|tell|told|asked|greet|met|married|visited)[\s,]+",
@@ -34,21 +35,58 @@ _DETERMINERS = frozenset(
 )
 _PARTICLES = frozenset({"wa", "bin", "binti", "bint", "ole", "arap", "van", "de", "da", "dos", "do", "la", "el", "al"})
 _ADDRESSED = frozenset(
-    {"mr", "mrs", "ms", "miss", "mister", "dr", "madam", "madame", "ntate", "mme", "chief", "pastor", "officer"}
+    {
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mister",
+        "dr",
+        "madam",
+        "madame",
+        "ntate",
+        "mme",
+        "chief",
+        "pastor",
+        "officer",
+        "headman",
+    }
+    | {
+        "doctor",
+        "nurse",
+        "teacher",
+        "councillor",
+        "inspector",
+        "sergeant",
+        "constable",
+        "prophet",
+        "bishop",
+        "bwana",
+        "mzee",
+    }
 )
 _HOUSEHOLDS = frozenset({"family", "clan", "homestead"})
+_CHILDREN = frozenset({"boy", "girl", "son", "daughter", "child", "baby", "nephew", "niece"})
 _MISTERS = frozenset({"mr", "mrs", "ms", "mister"})
 _INTRODUCED = frozenset({"from", "calling", "speaking"})
 _SHORTENED = frozenset({"im", "ive", "hes", "shes", "its", "thats", "theyre", "youre", "weve"})
-# "Miss T", "Uncle B": who will not say more. "Mr A. Banda" has a name of its own after it.
+# "Miss T", "Uncle B": who will not say more. "Mr A. Banda" has a name of its own after it, and after "Yes, sir." comes
+# "I".
 _INITIAL = re.compile(
-    r"\b(?i:miss|mr|mrs|ms|mister|madam|teacher|uncle|aunt(?:ie|y)?|sir|dr|mama|pastor)\.? ([A-Z])(?!\w|['\u2019.]\w)"
+    r"\b(?i:miss|mr|mrs|ms|mister|madam|teacher|uncle|aunt(?:ie|y)?|sir|dr|mama|pastor)\.?"
+    r" ([A-HJ-Z])(?!\w|['\u2019.]\w)"
+)
+_CALLED_AFTER_A_DAY = re.compile(
+    r"\b(?:I am|I'm|[Tt]his is|[Ii]t's|[Hh]ere is) ((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)"
+    r"(?=,? (?:from|calling|speaking|here)\b)"
 )
 _LONGEST_NAME = 4
 
 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer, listed: Sequence[Span]) -> Iterator[Span]:
     for match in _INITIAL.finditer(text):
+        yield Span(*match.span(1), "NAME", NAME_CALLED)
+    for match in _CALLED_AFTER_A_DAY.finditer(text):
         yield Span(*match.span(1), "NAME", NAME_CALLED)
     places = {span.start for span in listed}
     called, greeted, said = (starts_after(cue, text) for cue in (NAME_IS, GREETING, IS))
@@ -92,7 +130,8 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
     after = words[at + 1] if at + 1 < len(words) and words[at + 1].joined else None
     before = words[at - 1].fold if at and word.joined else ""
     listed, ordinary = word.fold in gazetteer.names, word.fold in gazetteer.ordinary_names
-    describes = word.part == "ADJ" and not word.capital  # "is your husband happy"
+    does = after is not None and after.part == "VERB"  # "teacher clever hits us", but "is your husband happy"
+    describes = word.part == "ADJ" and not word.capital and not does
     if cue.called and ordinary and (after is None or after.function):  # "my name is will and …"
         return NAME_CALLED
     titled = before in gazetteer.titles and words[at - 1].end + 1 == word.start  # not "the officer's answer"
@@ -103,6 +142,10 @@ def _name_score(words: Sequence[Word], at: int, cue: _Cue, gazetteer: Gazetteer)
         return NAME
     if titled and before in _MISTERS and not word.function and word.fold not in gazetteer.never_names:  # "mr stone"
         return NAME_CALLED
+    if ordinary and ((titled and word.capital) or (after is not None and after.fold == "speaking")):
+        return NAME_CALLED  # "Sister May", "Selam speaking": months and greetings too
+    if titled and before in _CHILDREN and word.fold in gazetteer.titles and not word.known:
+        return NAME_CALLED  # "a good boy kgosi": a chief is no boy
     if not could_be_name(word, gazetteer):
         return 0.0
     capital = word.capital and not word.opens

@@ -23,22 +23,37 @@ _UNITS = frozenset((
 # fmt: on
 _AMOUNT = 3  # words: "two hundred thousand"
 _HALF_A_NUMBER = 3  # digits: beside another such run, 116 may be the beginning of somebody's number
+_WHOLE_NUMBER = 9  # digits of a telephone number
 _PLATE_LETTERS, _PLATE_DIGITS = 2, 2  # fewer are no plate
 SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
 _SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
 # Before a piece of a number: "it ends on four seven"; and, once one was begun, "no, four seven", "then eight".
+_AT_ITS_END = (
+    r"(?:end(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|last|finish(?:es)?)"
+    r"(?: (?:two|three|four))?(?: (?:digits?|numbers?|ones?|part))?(?:,? (?:is|are|it's|with|on|in|at|by))+"
+)
 _PART = re.compile(
-    r"\b(?:(?:numbers?|digits|id|nin|passport|pin|ob|code) (?:is|are|was|reads|it's|it is)"
-    r"|(?:end(?:s|ing)?|start(?:s|ing)?|begin(?:s|ning)?|last|finish(?:es)?)"
-    r"(?: (?:digits?|numbers?|ones?|two|three|part))?(?:,? (?:is|are|it's|with|on|in|at|by))+)[,:]? $",
+    r"\b(?:(?:numbers?|digits|id|nin|passport|pin|ob|code) (?:is|are|was|reads|it's|it is)" rf"|{_AT_ITS_END})[,:]? $",
     re.IGNORECASE,
 )
+_END = re.compile(rf"\b{_AT_ITS_END}[,:]? $", re.IGNORECASE)
 _CALLED_NUMBER = re.compile(r"\b(?:numbers?|no\.) $", re.IGNORECASE)
+_FILED = re.compile(
+    r"\b(?:ob|case|docket|file|ticket|admission|reference|ref|receipt|index|entry|occurrence book)"
+    r"(?: (?:numbers?|no\.?))?"
+    r"(?: (?:is|was))?[,:]? $",
+    re.IGNORECASE,
+)
 _AGAIN = re.compile(
     r"\b(?:no|sorry|wait|then|finally|i mean|actually|followed by|again|after that|rather|correction)[,.;]?"
     r" (?:it's |it is )?$",
     re.IGNORECASE,
 )
+_CORRECTION = re.compile(
+    r"(?:[\s,.;-]*\b(?:no|sorry|wait|i mean|rather|actually|correction|again|oh|uh|um|er|it's))+[\s,.;-]*",
+    re.IGNORECASE,
+)
+_TAKEN_BACK = 2  # digits
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = re.compile(
     r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d{2}|(?:19|20)\d{2}-\d{1,2}-\d{1,2}"
@@ -59,6 +74,7 @@ class Reading:
     starts: Sequence[int]  # for each character of `text`, where it begins in the original
     ends: Sequence[int]  # one past where it ends in the original
     numbers: Sequence[tuple[int, int]]
+    struck: Sequence[tuple[int, int]] = ()  # of them those said with a stroke, as no telephone number is
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
         """Where `text[start:end]` (not empty) stands in the original."""
@@ -77,14 +93,16 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     said = list(runs_of(plain, dates))
     beside = any(len(run.digits) >= _HALF_A_NUMBER and run.digits not in SHORT_CODES for run in said)
     for run in said:
-        if run.digits in SHORT_CODES and not dictating and not beside:
+        if run.digits in SHORT_CODES and not (dictating or beside or run.letters or _is_end(run, plain)):
             continue
         if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
             runs.append(run)
+    runs = _with_corrected(runs, said, plain)
     out: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     numbers: list[tuple[int, int]] = []
+    struck: list[tuple[int, int]] = []
 
     def copy(begin: int, end: int) -> None:
         out.extend(plain[begin:end])
@@ -102,6 +120,8 @@ def read(text: str, *, dictating: bool = False) -> Reading:
                 starts.append(piece.start + at if literal else piece.start)
                 ends.append(piece.start + at + 1 if literal else piece.end)
         numbers.append((first, len(out)))
+        if _is_struck(run, plain):
+            struck.append((first, len(out)))
         position = run.pieces[-1].end
     copy(position, len(plain))
     written = "".join(out)
@@ -111,7 +131,7 @@ def read(text: str, *, dictating: bool = False) -> Reading:
         for match in _NUMBERISH.finditer(written)
         if sum(char.isdecimal() for char in match.group()) >= 5 and not inside(match.span(), dated)
     )
-    return Reading(written, starts, ends, _united(numbers))
+    return Reading(written, starts, ends, _united(numbers), struck)
 
 
 def _plain(char: str) -> str:
@@ -119,6 +139,32 @@ def _plain(char: str) -> str:
     if char.isdecimal():
         return str(unicodedata.decimal(char))
     return {"\u2019": "'", "\u2018": "'", "\n": " ", "\r": " ", "\t": " "}.get(char, char)
+
+
+def _is_struck(run: Run, text: str) -> bool:
+    """Whether a stroke is said in it ("four slash two"), other than between two telephone numbers."""
+    said = 0
+    for piece in run.pieces:
+        if text[piece.start : piece.end].lower() in ("slash", "stroke"):
+            return said < _WHOLE_NUMBER
+        said += len(piece.digits) if piece.kind != "letter" else 0
+    return False
+
+
+def _is_end(run: Run, text: str) -> bool:
+    return bool(_END.search(text, 0, run.pieces[0].start))
+
+
+def _with_corrected(runs: Sequence[Run], said: Sequence[Run], text: str) -> list[Run]:
+    """With the digits of each that were taken back right before it: "seven eight, sorry, seven nine four"."""
+    kept = {id(run) for run in runs}
+    after: Run | None = None
+    for run in reversed(said):
+        begun = run.spoken and len(run.digits) >= _TAKEN_BACK
+        if begun and after is not None and _CORRECTION.fullmatch(text, run.pieces[-1].end, after.pieces[0].start):
+            kept.add(id(run))
+        after = run if id(run) in kept else None
+    return [run for run in said if id(run) in kept]
 
 
 def _is_number(run: Run, text: str, dictating: bool, *, begun: bool) -> bool:
@@ -143,7 +189,8 @@ def _is_quantity(run: Run, text: str, begun: bool) -> bool:
     said, start, end = len(run.digits), run.pieces[0].start, run.pieces[-1].end
     after = PIECE.search(text, end)
     if said <= 5 and after and after.group().lower() in _UNITS and not text[end : after.start()].strip():
-        return True
+        dictated = run.letters >= _PLATE_LETTERS or (said >= 3 and run.spoken)  # "c r one one seven of twenty six"
+        return not (dictated and after.group().lower() == "of")
     if run.pieces[-1].digits in ("00", "000") and run.pieces[0].digits[:1] not in ("", "0"):  # "twenty thousand"
         return len(run.pieces) <= _AMOUNT
     if begun or not any(piece.kind == "soft" for piece in run.pieces):
@@ -160,6 +207,8 @@ def _is_piece(run: Run, text: str, begun: bool) -> bool:
         if begun or part or zero or any(piece.kind == "repeat" for piece in run.pieces):
             return True
     if said >= 3 and _CALLED_NUMBER.search(text, 0, start):  # "we live there, number 4521"
+        return True
+    if said >= 2 and _FILED.search(text, 0, start):  # "it is under OB forty two"
         return True
     if not said or AGED.search(text, 0, start):
         return False

@@ -14,7 +14,8 @@ _LOOK = (
     r"(?:red|green|blue|yellow|white|black|brown|orange|pink|purple|gr[ea]y|golden|big|tall|high|broken|round|iron|tin)"
 )
 SIGN = re.compile(
-    rf" with (?:(?:the|a|an|its|that) (?:[\w'-]+ ){{0,2}}(?:{_PART})|(?:the|a|an) {_LOOK} (?!and\b|or\b)[\w'-]+"
+    rf" with (?!sign language\b)(?:(?:the|a|an|its|that) (?:[\w'-]+ ){{0,2}}(?:{_PART})"
+    rf"|(?:the|a|an) {_LOOK} (?!and\b|or\b)[\w'-]+"
     rf"|(?:(?:two|three|four|five|six|many) )?(?:{_LOOK} )?(?:{_PART}))\b",
     re.IGNORECASE,
 )

@@ -1,12 +1,15 @@
 """Of finds that overlap, which to keep."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from consumers.ner.reading import Reading
 from consumers.ner.words import Span
 
-# What may stay of a find when a better one takes a part of it: "Mercy" of the name "Mercy Kisumu" beside the place.
+# What may stay of a find when a better one takes a part of it: "Mercy" of the name "Mercy Kisumu" beside the place. Of
+# a landmark that is so only beside a name or a place, as with "restaurant" of "Mama Tabi's restaurant".
 _DIVISIBLE = frozenset({"NAME", "LOCATION"})
+_EDGE = re.compile(r"(?:['\u2019]s\b)?[\s,.'\u2019-]*(?:(?:the|a|an|of)\b[\s,.'-]*)*", re.IGNORECASE)
 _NUMBERS = frozenset({"PHONE_NUMBER", "ID_NUMBER", "EMAIL"})
 
 
@@ -14,7 +17,8 @@ def resolve(finds: Iterable[Span], reading: Reading, default_number: str) -> lis
     """Finds in order of their place, none overlapping another.
 
     A number of `reading.numbers` comes whole and before everything else: with the label of the best find that touches
-    it, or else as `default_number`. Then the higher score wins, then the longer find. Names side by side become one.
+    it, or else as `default_number`; one with a stroke is no telephone's. Then the higher score wins, then the longer
+    find. Names side by side become one.
     """
     finds = list(finds)
     kept: list[Span] = []
@@ -23,7 +27,9 @@ def resolve(finds: Iterable[Span], reading: Reading, default_number: str) -> lis
         best = max(touching, key=lambda span: (span.score, span.end - span.start), default=None)
         if best is None:
             best = Span(start, end, default_number, 0.4)
-        whole = Span(min(start, best.start), max(end, best.end), best.label, best.score)
+        struck = any(its[0] < end and start < its[1] for its in reading.struck)
+        label = "ID_NUMBER" if struck else best.label
+        whole = Span(min(start, best.start), max(end, best.end), label, best.score)
         kept = [*(span for span in kept if span.end <= whole.start or whole.end <= span.start), whole]
     for span in sorted(finds, key=lambda span: (-span.score, span.start - span.end, span.start)):
         kept += _left_over(span, kept, reading.text)
@@ -45,15 +51,19 @@ def _left_over(span: Span, kept: Sequence[Span], text: str) -> list[Span]:
     )
     if not taken:
         return [span]
-    if span.label not in _DIVISIBLE:
+    beside = span.label == "LANDMARK" and {other.label for other in taken} <= _DIVISIBLE
+    if span.label not in _DIVISIBLE and not beside:
         return []
     rest: list[Span] = []
     start = span.start
     for edge in [*taken, Span(span.end, span.end, "", 0.0)]:
         piece = text[start : max(start, edge.start)]
         if any(char.isalpha() for char in piece):
-            at = start + len(piece) - len(piece.lstrip(" ,.-'"))
-            rest.append(Span(at, at + len(piece.strip(" ,.-'")), span.label, span.score))
+            edge_of = _EDGE.match(piece) if beside else None
+            at = start + (edge_of.end() if edge_of else len(piece) - len(piece.lstrip(" ,.-'")))
+            end = start + len(piece.rstrip(" ,.-'"))
+            if any(char.isalpha() for char in text[at:end]):
+                rest.append(Span(at, end, span.label, span.score))
         start = max(start, edge.end)
     return rest
 

@@ -22,26 +22,37 @@ _WAY = re.compile(
     r"|where (?:are|is|do|does|can) (?:you|it|she|he|they|we))\b",
     re.IGNORECASE,
 )
-_BY = re.compile(
-    r"\b(?:(?:stay|liv|sleep|sit|stand|wait|park|hid|sell)(?:e|s|es|ed|ing)?|house|home|shop|kiosk|stall|there|back|road|gate|plot|room"
-    r"|place|one|just|door|compound)(?: (?:is|are|was|just|right|somewhere|down|up|here|there))*"
+BESIDE = re.compile(
+    r"\b(?:(?:stay|liv|sleep|sit|stand|wait|park|hid|sell)(?:e|s|es|ed|ing)?|house|home|shop|kiosk|stall|there|back|road"
+    r"|gate|plot|room|place|one|just|door|compound|ditch|bush|bushes|path|field|trees?|market|stage|corner|hut|cabin"
+    r"|container)(?: (?:is|are|was|just|right|somewhere|down|up|here|there))*"
     r" (?:by|near|behind|opposite|beside|next to|close to|past|across from) the ",
+    re.IGNORECASE,
+)
+_MET = re.compile(
+    r"\b(?:meet(?:s|ing)?|met|wait(?:s|ed|ing)?|sle(?:ep|eps|pt|eping)|stand(?:s|ing)?|hid(?:e|es|ing)?|hidden|park(?:s|ed)?"
+    r"|left (?:me|him|her|it|them|us|\w+)|found (?:me|him|her|it|them|us|\w+)|drop(?:s|ped)? (?:me|him|her|them|us))"
+    r" (?:for me |there |outside |alone )?(?:at|in|under|on) the ",
     re.IGNORECASE,
 )
 # What tells one thing of a kind from no other.
 # fmt: off
 _VAGUE = frozenset((
     "same", "other", "next", "nearest", "local", "whole", "main", "first", "second", "third", "last", "only", "best",
-    "right", "wrong", "big", "small", "little", "new", "old",
+    "right", "wrong", "safe", "quiet", "private", "hiding", "sleeping", "good", "big", "small", "little", "new", "old",
 ))
 # fmt: on
+# Every home has one, and it tells no home from another.
+_HOMELY = frozenset(
+    {"gate", "tap", "taps", "tank", "tanks", "field", "garden", "tree", "yard", "shed", "store", "stream"}
+)
 _PARTS = frozenset({"NOUN", "PROPN", "ADJ", "NUM", "VERB", "X", ""})
 _LONGEST = 3  # words before the kind
 
 
 def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Span]:
     """Every such landmark, its article with it; they may overlap those of other rules."""
-    by = starts_after(_BY, text)
+    by, meeting = starts_after(BESIDE, text), starts_after(_MET, text)
     way = _WAY.search(text) is not None
     for at, word in enumerate(words):
         if word.fold not in gazetteer.landmark_kinds or word.part in ("VERB", "AUX", "ADV"):
@@ -51,9 +62,11 @@ def find(text: str, words: Sequence[Word], gazetteer: Gazetteer) -> Iterator[Spa
             continue
         modifiers = [other.fold for other in words[first + 1 : at]]
         fixed = word.fold in gazetteer.fixed_landmarks and set(modifiers) <= _VAGUE
-        beside = not modifiers and word.start in by
-        told = way and not set(modifiers) <= _VAGUE and not _institution(words, at, gazetteer)
-        if fixed or beside or told:
+        beside = not modifiers and word.start in by and word.fold not in _HOMELY
+        met = not modifiers and word.start in meeting and word.fold not in gazetteer.common_landmarks
+        its = first > 0 and words[first - 1].fold == "with" and word.fold in _HOMELY  # "the plot with the green gate"
+        told = way and not its and not set(modifiers) <= _VAGUE and not _institution(words, at, gazetteer)
+        if fixed or beside or met or told:
             yield Span(words[first].start, word.end, "LANDMARK", BEARING)
 
 

@@ -72,6 +72,8 @@ def test_what_is_no_particular_any_more_stands_in_clear_again() -> None:
         ("PHONE_NUMBER", "zero seven one two", "call Zero seven, one two or seven one", "call [X] or seven one"),
         ("PHONE_NUMBER", "0712345678", "0712345678 is his, not 0712", "[X] is his, not 0712"),
         ("LANDMARK", "the old railway station", "by the old railway station, a station", "by the [X], a station"),
+        ("LANDMARK", "the aqueduct", "behind that aqueduct", "behind that [X]"),
+        ("LANDMARK", "restaurant", "every restaurant is full", "every restaurant is full"),
         ("LOCATION", "Kaptembwo", "in kaptembwo village", "in [X] village"),
         ("LOCATION", "the village", "the village is far", "the village is far"),
         ("NAME", "Mama Wanjiku", "My mama is Mama Wanjiku", "My mama is [X]"),
