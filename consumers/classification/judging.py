@@ -19,6 +19,7 @@ _EVIDENCE = 3  # turns at most
 _MATTER = 0.5  # probability of saying something of the case, from which a sentence counts
 _NO_CASE = 1.95  # log odds; a case that is taken for none goes unheard, which is the worse mistake
 _MATTERS_SHARE = 0.25  # what could be the case speaks twice: among all that the caller says, and alone
+_CLEAR_CASE = -1.0  # log odds; what is so clearly a case alone is one, however much is chatted around it
 _REACHES = ("PHONE_NUMBER", "EMAIL", "ID_NUMBER")
 _REACHES_WORDS = 14  # a longer sentence with a number in it may well say more
 _EVIDENCE_SHARE = 0.5  # of the strongest turn's support
@@ -71,8 +72,9 @@ class Judge:
         if sum(one.words for one in caller) < self.fewest_words:
             return (unclear(),) * 4
         callers = self._view(caller)
+        alone = self.heads.no_case(callers)
         everything = self._view([one for one in said if not one.by_agent])
-        if self.heads.no_case(everything) + _MATTERS_SHARE * self.heads.no_case(callers) > _NO_CASE:
+        if alone > _CLEAR_CASE and self.heads.no_case(everything) + _MATTERS_SHARE * alone > _NO_CASE:
             return (unclear(),) * 4
         counsellor = [one for one in said if one.by_agent]
         told = [one for one in matter if one.by_agent]

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from consumers.ner.gazetteer import Gazetteer
-from consumers.ner.reading import SHORT_CODES
 from consumers.ner.words import Span, Word, covered
 
 _BELOW_RULES = 0.56  # below every cue, above the general model; plus a part of the probability
@@ -26,7 +25,7 @@ def added(
                 inside.pop(0)
             while inside and _names_nobody(inside[-1], gazetteer):
                 inside.pop()
-        if not inside or (span.label == "PHONE_NUMBER" and _is_short_code(inside)):
+        if not inside:
             continue
         if span.label not in personal:
             yield Span(span.start, span.end, span.label, _BELOW_ALL * span.score)
@@ -65,7 +64,3 @@ def _outside(find: Span, taken: Sequence[Span], words: Sequence[Word]) -> list[S
 
 def _names_nobody(word: Word, gazetteer: Gazetteer) -> bool:
     return word.function or word.fold in gazetteer.titles or word.fold in gazetteer.never_names
-
-
-def _is_short_code(words: Sequence[Word]) -> bool:
-    return "".join(char for word in words for char in word.text if char.isdigit()) in SHORT_CODES

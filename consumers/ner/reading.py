@@ -22,10 +22,9 @@ _UNITS = frozenset((
 ))
 # fmt: on
 _AMOUNT = 3  # words: "two hundred thousand"
-_HALF_A_NUMBER = 3  # digits: beside another such run, 116 may be the beginning of somebody's number
 _WHOLE_NUMBER = 9  # digits of a telephone number
 _PLATE_LETTERS, _PLATE_DIGITS = 2, 2  # fewer are no plate
-SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines: nobody's own
+_SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines, in figures too
 _SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
 # Before a piece of a number: "it ends on four seven"; and, once one was begun, "no, four seven", "then eight".
 _AT_ITS_END = (
@@ -36,7 +35,6 @@ _PART = re.compile(
     r"\b(?:(?:numbers?|digits|id|nin|passport|pin|ob|code) (?:is|are|was|reads|it's|it is)" rf"|{_AT_ITS_END})[,:]? $",
     re.IGNORECASE,
 )
-_END = re.compile(rf"\b{_AT_ITS_END}[,:]? $", re.IGNORECASE)
 _CALLED_NUMBER = re.compile(r"\b(?:numbers?|no\.) $", re.IGNORECASE)
 _FILED = re.compile(
     r"\b(?:ob|case|docket|file|ticket|admission|reference|ref|receipt|index|entry|occurrence book)"
@@ -91,10 +89,7 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     dates = [match.span() for match in _DATE.finditer(plain)]
     runs: list[Run] = []
     said = list(runs_of(plain, dates))
-    beside = any(len(run.digits) >= _HALF_A_NUMBER and run.digits not in SHORT_CODES for run in said)
     for run in said:
-        if run.digits in SHORT_CODES and not (dictating or beside or run.letters or _is_end(run, plain)):
-            continue
         if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
             runs.append(run)
     runs = _with_corrected(runs, said, plain)
@@ -151,10 +146,6 @@ def _is_struck(run: Run, text: str) -> bool:
     return False
 
 
-def _is_end(run: Run, text: str) -> bool:
-    return bool(_END.search(text, 0, run.pieces[0].start))
-
-
 def _with_corrected(runs: Sequence[Run], said: Sequence[Run], text: str) -> list[Run]:
     """With the digits of each that were taken back right before it: "seven eight, sorry, seven nine four"."""
     kept = {id(run) for run in runs}
@@ -172,6 +163,8 @@ def _is_number(run: Run, text: str, dictating: bool, *, begun: bool) -> bool:
     if _is_quantity(run, text, begun):
         return False
     said, first = len(run.digits), run.pieces[0]
+    if run.digits in _SHORT_CODES:
+        return True
     if run.letters >= _PLATE_LETTERS and said >= _PLATE_DIGITS:  # "a b k four four"
         return True
     if said >= 5 or (said >= 3 and (run.spoken or first.kind == "plus")):

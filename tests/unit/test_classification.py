@@ -208,7 +208,7 @@ def test_how_a_counsellor_hurries_tells_the_priority(classifier: Classifier) -> 
 
 NO_CASES = {
     "prank": "My goat has swallowed the remote control and now it changes the channel whenever it coughs, hahaha.",
-    "line test": "I'm from the telephone company. A test sentence: the girl was kidnapped by armed men. End of test.",
+    "line test": "I'm from the telephone company, testing your line: one, two, knife, police. Is it clear? Good.",
     "wrong number": "Is this the butcher? You promised me a knife and two kilos of liver. Oh, then I dialled wrongly.",
     "small child": "Brrm brrm. I have a red car and a blue car. The phone says hello. Mummy is frying fish.",
 }
@@ -227,7 +227,7 @@ def test_a_caller_without_a_case_leaves_the_call_undetermined(classifier: Classi
 CASES = {
     "vane": "My stepmother beats my little brother with a cable until he bleeds, he can't stand any more.",
     "gbv": "My husband has taken my wages and my phone again and he slaps me when I ask for them.",
-    "information": "I'm the secretary of a school club. Do you answer at night, and do you tell teachers what we say?",
+    "information": "We have a debate at school on Friday. What does the law say about teachers who cane pupils?",
 }
 
 

@@ -27,7 +27,6 @@ KNOWN = {
     "river": "B-LOCATION",
     "uncle": "PERPETRATOR",
     "beating": "INCIDENT_TYPE",
-    "116": "PHONE_NUMBER",
     "today": "B-TIME",
 }
 OTHERS = (
@@ -169,12 +168,6 @@ def test_a_role_names_nobody(both: Ner) -> None:
     """Whom the model accuses is hidden only where it is a name; nobody is called a perpetrator."""
     (event,) = together(both, "my uncle was at home")
     assert event.redacted_text == "my uncle was at home"
-
-
-def test_a_helplines_own_number_is_nobodys(both: Ner) -> None:
-    """116 is not hidden, whatever the model takes it for."""
-    (event,) = together(both, "call 116 and go home")
-    assert event.redacted_text == "call 116 and go home"
 
 
 def test_what_is_found_once_is_found_again(both: Ner) -> None:

@@ -1,0 +1,1 @@
+"""How the encoder learns from the example corpus what matters to a helpline: `python -m consumers.adapting`."""
