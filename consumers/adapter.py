@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def load(folder: Path) -> Adapter:
         with np.load(folder / _WEIGHTS, allow_pickle=False) as arrays:
             changes = {name: (arrays[f"{name}.down"], arrays[f"{name}.up"]) for name in about["layers"]}
         return Adapter(changes, about["corpus_digest"], about["encoder"])
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise ModelError(
             f"no adapter of an encoder can be read from {folder} ({error!r}); mend `adapter:` of its model in "
             "topology.yaml, or run `python -m consumers.adapting`"
@@ -66,16 +67,16 @@ def load(folder: Path) -> Adapter:
 
 
 def merge(adapter: Adapter, model: Any) -> None:
-    """Adds the changes to a transformers model's weights. Raises `ModelError` if they are not for this model."""
+    """Adds the changes to a transformers model's weights. Raises `ModelError` if it has no layers of these shapes."""
     import torch
 
     for name, (down, up) in adapter.changes.items():
-        change = torch.from_numpy(up.astype(np.float32) @ down.astype(np.float32))
         try:
+            change = torch.from_numpy(up.astype(np.float32) @ down.astype(np.float32))
             weight = model.get_submodule(name).weight
             with torch.no_grad():
                 weight += change.to(weight)
-        except (AttributeError, RuntimeError) as error:
+        except (AttributeError, RuntimeError, ValueError) as error:
             raise ModelError(
                 f"the adapter is for {adapter.encoder} and does not fit this encoder ({name}: {error}); "
                 "take `adapter:` from its model in topology.yaml, or run `python -m consumers.adapting`"

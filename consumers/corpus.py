@@ -86,6 +86,8 @@ def read_corpus(folder: Path, *more: Path) -> Corpus:
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder}: {error!r} is not where its README says; compare the files' keys") from error
+    if not corpus.no_case:
+        raise InputError(f"{no_case}: no calls in it; a caller without a case is known by examples alone")
     _check_labels(corpus, background)
     for each in more:
         corpus = _with(corpus, each)

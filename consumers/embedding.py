@@ -16,29 +16,31 @@ from numpy.typing import NDArray
 
 from callbus.caches import cache_root
 from callbus.consumer import Model
+from callbus.models import ADAPTED
 from consumers import adapter
 
 Vectors = NDArray[np.float32]
 
 _WINDOW_TOKENS = 256  # what the MiniLM family was trained on
+_NO_WEIGHTS = (".json", ".txt", ".model")  # configurations, vocabularies, tokenizers
 
 
 class ByTransformers:
     """Mean pooling over the attention mask, with torch; half precision on CUDA."""
 
-    def __init__(self, spec: Model, device: str) -> None:
+    def __init__(self, its: Model, device: str) -> None:
         import torch
         from transformers import AutoModel, AutoTokenizer, logging
 
         logging.disable_progress_bar()
         self._torch = torch
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        local = Path(spec.location).is_dir()
-        source: dict[str, Any] = {"local_files_only": True} if local else {"revision": spec.version}
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(spec.location, **source)
-        model: Any = AutoModel.from_pretrained(spec.location, **source)
-        if spec.adapter is not None:
-            adapter.merge(adapter.load(spec.adapter), model)
+        revision, _, _ = its.version.partition(ADAPTED)
+        source: dict[str, Any] = {"local_files_only": True} if Path(its.location).is_dir() else {"revision": revision}
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(its.location, **source)
+        model: Any = AutoModel.from_pretrained(its.location, **source)
+        if its.adapter is not None:
+            adapter.merge(adapter.load(its.adapter), model)
         self._model: Any = (model.half() if self.device.startswith("cuda") else model).to(self.device).eval()
         self.dimensions = int(model.config.hidden_size)
 
@@ -59,12 +61,12 @@ class ByTransformers:
 class ByCTranslate2:
     """The same by CTranslate2, in float32 on a CPU and float16 on CUDA."""
 
-    def __init__(self, spec: Model, device: str) -> None:
+    def __init__(self, its: Model, device: str) -> None:
         import ctranslate2
         from tokenizers import Tokenizer
 
         self._ctranslate2 = ctranslate2
-        self._tokenizer: Any = Tokenizer.from_buffer(Path(spec.location, "tokenizer.json").read_bytes())
+        self._tokenizer: Any = Tokenizer.from_buffer(Path(its.location, "tokenizer.json").read_bytes())
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_WINDOW_TOKENS)
         kind, _, index = device.partition(":")
@@ -72,7 +74,7 @@ class ByCTranslate2:
             "float16" if kind == "cuda" or (kind == "auto" and ctranslate2.get_cuda_device_count()) else "float32"
         )
         self._model: Any = ctranslate2.Encoder(
-            str(_converted(spec)), device=kind, device_index=int(index or 0), compute_type=precision
+            str(_converted(its)), device=kind, device_index=int(index or 0), compute_type=precision
         )
         self.device = str(self._model.device)
         self.dimensions = int(self.embed(["x"]).shape[1])
@@ -103,8 +105,8 @@ def _converted(model: Model) -> Path:
         from ctranslate2.converters import TransformersConverter
 
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
         with _merged(model) as whole:
+            made = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
             TransformersConverter(whole).convert(str(made), force=True)
         try:
             made.replace(folder)
@@ -124,8 +126,8 @@ def _merged(model: Model) -> Iterator[str]:
     whole: Any = AutoModel.from_pretrained(model.location, local_files_only=True)
     adapter.merge(adapter.load(model.adapter), whole)
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(
-            model.location, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.safetensors", "*.bin")
-        )
+        for file in Path(model.location).iterdir():
+            if file.suffix in _NO_WEIGHTS:
+                shutil.copy(file, folder)
         whole.save_pretrained(folder)
         yield folder

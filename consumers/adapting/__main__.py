@@ -35,7 +35,7 @@ _ALIKE = 12  # batches that are made of lessons of like length together
 _SCALE = 12.0  # of unit vectors, before the linear heads
 _SMOOTHING = 0.05  # of labels
 _TOKENS = 160
-_WEIGHTS = {"sub": 1.0, "priority": 0.5, "intervention": 0.25, "matter": 1.0, "act": 1.0}
+_TASKS = {"sub": 1.0, "priority": 0.5, "intervention": 0.25, "matter": 1.0, "act": 1.0}
 _SEED = 0
 
 _log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def teach(given: Sequence[Lesson], location: str, rounds: float) -> dict[str, An
         up = torch.nn.Parameter(torch.zeros(layer.out_features, _RANK))
         changes[name] = (down, up)
         layer.register_forward_hook(lambda _, inputs, output, down=down, up=up: output + (inputs[0] @ down.T) @ up.T)
-    names = {task: sorted({one.labels[task] for one in given if task in one.labels}) for task in _WEIGHTS}
+    names = {task: sorted({one.labels[task] for one in given if task in one.labels}) for task in _TASKS}
     heads = {task: torch.nn.Linear(model.config.hidden_size, len(labels)) for task, labels in names.items() if labels}
     own = [matrix for pair in changes.values() for matrix in pair]
     optimizer = torch.optim.AdamW(
@@ -93,7 +93,7 @@ def teach(given: Sequence[Lesson], location: str, rounds: float) -> dict[str, An
         ],
         weight_decay=0.01,
     )
-    steps = round(rounds * len(given) / _BATCH)
+    steps = max(1, round(rounds * len(given) / _BATCH))
     pace = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / (_WARMING * steps)) * (1 - step / (steps + 1))
     )
@@ -118,7 +118,7 @@ def teach(given: Sequence[Lesson], location: str, rounds: float) -> dict[str, An
                 rows = [row for row, lesson in enumerate(batch) if task in lesson.labels]
                 if rows:
                     truth = torch.tensor([names[task].index(batch[row].labels[task]) for row in rows])
-                    loss = loss + _WEIGHTS[task] * told(head(said[rows]), truth) / len(batch)
+                    loss = loss + _TASKS[task] * told(head(said[rows]), truth) / len(batch)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(own, 1.0)

@@ -49,12 +49,13 @@ class Lesson:
 def lessons(corpus: Corpus, dangers: Dangers) -> list[Lesson]:
     """Five tasks: sub-category, priority and intervention of a case (and that there is none), the matter of a danger
     (and that it is none), and what a sentence of a counsellor or of small talk does."""
+    asked, told = (
+        [text for text in texts if not is_held_out(text)] for texts in (dangers.counsellors, corpus.small_talk)
+    )
     return [
-        *_cases(corpus),
+        *_cases(corpus, told),
         *(
-            Lesson(
-                [[each.text]], {"matter": each.matter} | ({"priority": HIGH} if each.level else {}), dangers.counsellors
-            )
+            Lesson([[each.text]], {"matter": each.matter} | ({"priority": HIGH} if each.level else {}), asked)
             for each in dangers.passages
             if not is_held_out(each.text)
         ),
@@ -63,14 +64,14 @@ def lessons(corpus: Corpus, dangers: Dangers) -> list[Lesson]:
     ]
 
 
-def _cases(corpus: Corpus) -> Iterator[Lesson]:
+def _cases(corpus: Corpus, before: Sequence[str]) -> Iterator[Lesson]:
     for one in corpus.examples:
         labels = {"sub": f"{one.main}:{one.sub}", "priority": one.priority, "intervention": one.intervention}
         if not is_held_out(" ".join(one.says)):
-            yield Lesson([one.says], labels, corpus.small_talk)
+            yield Lesson([one.says], labels, before)
     for says in corpus.no_case:
         if not is_held_out(" ".join(says)):
-            yield from [Lesson([says], {"sub": NONE, "matter": NONE}, corpus.small_talk)] * _NO_CASE_TIMES
+            yield from [Lesson([says], {"sub": NONE, "matter": NONE}, before)] * _NO_CASE_TIMES
 
 
 def _of_scene(scene: Scene) -> Iterator[Lesson]:

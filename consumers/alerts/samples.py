@@ -1,8 +1,7 @@
 """The samples that the heads of alerts are trained on, made of the examples as a call would have them.
 
 A passage is trained on as it is written, as speech recognition would write it, and after what somebody else has said,
-as windows of a call have it; a scene as the windows that a call like it is judged by. All of these stand on one side of
-a fold.
+as windows of a call have it; a scene as the windows that a call like it is judged by. All are held out, or none.
 """
 
 import random
@@ -14,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from callbus.errors import InputError
 from consumers.adapter import is_held_out
 from consumers.alerts.dangers import NONE, Dangers, Passage, Scene
 from consumers.alerts.judging import as_odds, windows
@@ -71,6 +71,8 @@ class Set:
     def apart(self) -> "Apart":
         """The held-out samples, as a head judges them that was trained on all others."""
         held_out = [sample.held_out for sample in self.samples]
+        if {sample.label for sample in self.samples if sample.held_out} != set(self.labels):
+            raise InputError(f"too few examples: of {sorted(set(self.labels))} one in ten is held out, and not of each")
         others, those = (self._of([each is kept for each in held_out]) for kept in (False, True))
         head = others.fit()
         return Apart(those, head.labels, head.probabilities(those.vectors))
@@ -123,8 +125,13 @@ def sets(dangers: Dangers, encoder: Encoder) -> dict[str, Set]:
             [(text, "yes") for text in dangers.withdrawn]
             + [(each.text, "no") for each in (*dangers.passages, *dangers.cases)]
             + [(text, "no") for text in (*dangers.small_talk, *dangers.standing)]
-            + [(turn.text, _yes(number == scene.safe)) for scene in dangers.scenes for number, turn in _callers(scene)]
-        ),
+        )
+        + [
+            sample
+            for scene in dangers.scenes
+            for number, turn in _callers(scene)
+            for sample in _written(turn.text, _yes(number == scene.safe), 0, 1.0, is_held_out(scene.key))
+        ],
         "rescue": _plain(
             [(text, "yes") for text in (*dangers.rescue, *dangers.said_back)]
             + [(text, "no") for text in (*dangers.ordinary, *dangers.counsellors)]
@@ -141,7 +148,7 @@ def _in_calls(texts: Sequence[tuple[str, str]], dangers: Dangers, first: int = 0
     made: list[Sample] = []
     for group, (text, label) in enumerate(texts, first):
         draw = random.Random(text)  # noqa: S311 - nothing secret: the same mixture each time, whatever else is added
-        made += _written(text, label, group, 1.0)
+        made += _written(text, label, group, 1.0, is_held_out(text))
         asked = draw.choice(dangers.counsellors)
         told = draw.choice(dangers.small_talk)
         around = (f"{asked} {text}", f"{told} {draw.choice(dangers.counsellors)} {text}")
@@ -174,12 +181,13 @@ def _yes(is_so: bool) -> str:
 
 def _plain(texts: Sequence[tuple[str, str]], first: int = 0, weight: float = 1.0) -> list[Sample]:
     return [
-        sample for group, (text, label) in enumerate(texts, first) for sample in _written(text, label, group, weight)
+        sample
+        for group, (text, label) in enumerate(texts, first)
+        for sample in _written(text, label, group, weight, is_held_out(text))
     ]
 
 
-def _written(text: str, label: str, group: int, weight: float) -> Iterator[Sample]:
-    held_out = is_held_out(text)
+def _written(text: str, label: str, group: int, weight: float, held_out: bool) -> Iterator[Sample]:
     yield Sample(text, label, group, weight, held_out=held_out)
     bare = re.sub(r"[^\w\s']", "", text.lower())
     if bare != text:

@@ -104,8 +104,8 @@ class _Said:
 
 def _phrases(label: str, text: str) -> Iterator[Phrase]:
     words, apart = words_of(text), telling(text)
-    if label == "LANDMARK" and len(words) == 1:
-        return  # "restaurant" of "Mama Tabi's restaurant" tells nothing elsewhere
+    if label == "LANDMARK" and len(words) == 1 and text[:1].islower():
+        return  # "restaurant" of "Mama Tabi's restaurant" tells nothing elsewhere; "Nakumatt" does
     words = words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
     if apart or len(words) >= _TELLING:
         yield words

@@ -13,7 +13,7 @@ from consumers.ner.ways import BESIDE
 from consumers.ner.words import Span, Word, phrase_ends, starts_after
 
 NEAR = (
-    r"(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|beyond|facing|faces"
+    r"(?:near|nearby|behind|opposite|next to|beside|besides|across from|close to|adjacent to|past|beyond|facing"
     r"|between|(?:not far|far) from|next door to|same (?:road|street|row|side) as"
     r"|(?:up|down|along) the road from|(?:top|back|foot|edge|corner|left|right|north|south|east|west) of"
     r"|(?:(?:at|on|to|from) )?(?:the )?(?:(?:other|left|right|far) )?side of"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from consumers.ner import ages
 from consumers.ner.gazetteer import Gazetteer
-from consumers.ner.reading import Reading
+from consumers.ner.reading import SHORT_CODES, Reading
 from consumers.ner.scores import NAME, NAME_CALLED, PLACE, PLACE_BY_CUE
 from consumers.ner.words import Span, Word, could_be_name
 
@@ -72,7 +72,8 @@ _SHORT_ANSWER = 6
 def expected_after(text: str, reading: Reading, before: Sequence[str]) -> tuple[str, ...]:
     """The labels expected of the next utterance, when `before` were expected of this one."""
     asked = [label for label, pattern in _ASKS.items() if pattern.search(text)]
-    said = [sum(char.isdecimal() for char in reading.text[start:end]) for start, end in reading.numbers]
+    numbers = ["".join(filter(str.isdecimal, reading.text[start:end])) for start, end in reading.numbers]
+    said = [len(digits) for digits in numbers if digits not in SHORT_CODES]
     if "ID_NUMBER" in asked and "PHONE_NUMBER" in asked and not _PHONE_WORD.search(text):
         asked.remove("PHONE_NUMBER")  # "what is the ID number?"
     if said and max(said) < _WHOLE_NUMBER and _NUMBERS.isdisjoint(asked):

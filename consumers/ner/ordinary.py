@@ -17,6 +17,7 @@ _BEGINS_CLAUSE = frozenset((
     "before", "yes", "no", "okay", "ok", "oh", "or", "since", "until", "maybe", "today", "yesterday", "even",
     "also", "and", "not", "only", "whether", "how", "why", "think", "thinks", "know", "heard", "saw",
 ))
+_BEFORE_QUALITIES = frozenset(("not", "so", "even", "how", "only", "no"))  # "not happy and I"
 _DOES = frozenset((
     "said", "says", "told", "tells", "asked", "asks", "came", "went", "ran", "cried", "cries", "lives", "stays",
     "sleeps", "slept", "called", "calls", "wants", "wanted", "knows", "refused", "refuses", "took", "brought",
@@ -177,8 +178,9 @@ def _is_beside_a_name(words: Sequence[Word], at: int, gazetteer: Gazetteer) -> b
         return True
     following = words[at + 1 : at + 3]
     if len(following) == 2 and following[0].fold == "and" and all(other.joined for other in following):
-        begins = at == 0 or not word.joined or words[at - 1].fold in _BEGINS_CLAUSE
-        return (begins and following[1].fold in ("i", "me")) or _is_name(following[1], gazetteer)
+        begins = at == 0 or not word.joined or words[at - 1].fold in _BEGINS_CLAUSE - _BEFORE_QUALITIES
+        somebody = begins and word.part in ("NOUN", "PROPN") and word.fold not in _NO_SUBJECT
+        return (somebody and following[1].fold in ("i", "me")) or _is_name(following[1], gazetteer)
     return False
 
 

@@ -24,7 +24,8 @@ _UNITS = frozenset((
 _AMOUNT = 3  # words: "two hundred thousand"
 _WHOLE_NUMBER = 9  # digits of a telephone number
 _PLATE_LETTERS, _PLATE_DIGITS = 2, 2  # fewer are no plate
-_SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})  # emergency services and child helplines, in figures too
+SHORT_CODES = frozenset({"112", "116", "119", "911", "999"})
+"""Of emergency services and child helplines: numbers too, in figures as well, but the beginning of no other."""
 _SEVERAL = re.compile(r"\b(?:are|were|aged|ages?) (?:now |only |about )?$", re.IGNORECASE)
 # Before a piece of a number: "it ends on four seven"; and, once one was begun, "no, four seven", "then eight".
 _AT_ITS_END = (
@@ -90,7 +91,7 @@ def read(text: str, *, dictating: bool = False) -> Reading:
     runs: list[Run] = []
     said = list(runs_of(plain, dates))
     for run in said:
-        if _is_number(run, plain, dictating, begun=dictating or bool(runs)):
+        if _is_number(run, plain, dictating, begun=dictating or any(one.digits not in SHORT_CODES for one in runs)):
             runs.append(run)
     runs = _with_corrected(runs, said, plain)
     out: list[str] = []
@@ -163,7 +164,7 @@ def _is_number(run: Run, text: str, dictating: bool, *, begun: bool) -> bool:
     if _is_quantity(run, text, begun):
         return False
     said, first = len(run.digits), run.pieces[0]
-    if run.digits in _SHORT_CODES:
+    if run.digits in SHORT_CODES:
         return True
     if run.letters >= _PLATE_LETTERS and said >= _PLATE_DIGITS:  # "a b k four four"
         return True

@@ -157,6 +157,7 @@ def _near_end(text: str, words: Sequence[Word], at: int, gazetteer: Gazetteer, *
         word = words[index]
         before = words[index - 1]  # "mine", of the small words, after "the" and "diamond"
         kind = word.fold in gazetteer.landmark_kinds and (before.fold in _LINKS or before.part in _DESCRIBES)
+        kind = kind and before.fold != "of" and word.part != "ADV"  # "a friend of mine", "treats the baby well"
         small = word.function and not kind and word.fold not in _ORDINALS and (word.fold not in _LINKS or not bare)
         if index > at and (not word.joined or small):
             break

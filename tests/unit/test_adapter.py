@@ -1,5 +1,6 @@
 """What the encoder has learned: changes kept apart, for one model, from examples that are not held out."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,14 +84,19 @@ def test_an_adapter_of_another_model_is_refused(learned: tuple[Path, Path], tmp_
 
 def test_an_adapter_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     """Without pickle; a broken or a missing folder says what to do."""
-    pair = (np.ones((2, 3), dtype=np.float16), np.zeros((4, 2), dtype=np.float16))
+    pair = (np.arange(6, dtype=np.float16).reshape(2, 3), np.full((4, 2), 0.25, dtype=np.float16))
     save(Adapter({"encoder.layer.3.output.dense": pair}, "digest", "it 1"), tmp_path)
     [(name, (down, up))] = load(tmp_path).changes.items()
-    assert (name, down.shape, up.shape) == ("encoder.layer.3.output.dense", (2, 3), (4, 2))
-    (tmp_path / "adapter.npz").write_bytes(b"no such thing")
-    for broken in (tmp_path, tmp_path / "nowhere"):
+    assert name == "encoder.layer.3.output.dense"
+    assert np.array_equal(down, pair[0])
+    assert np.array_equal(up, pair[1])
+    whole = (tmp_path / "adapter.npz").read_bytes()
+    for broken in (b"no such thing", b"", whole[: len(whole) // 2]):
+        (tmp_path / "adapter.npz").write_bytes(broken)
         with pytest.raises(ModelError, match=r"python -m consumers\.adapting"):
-            load(broken)
+            load(tmp_path)
+    with pytest.raises(ModelError, match=r"python -m consumers\.adapting"):
+        load(tmp_path / "nowhere")
 
 
 def test_a_models_version_tells_what_it_has_learned(tmp_path: Path) -> None:
@@ -105,17 +111,27 @@ def test_a_models_version_tells_what_it_has_learned(tmp_path: Path) -> None:
         (tmp_path / "mine" / "adapter.json").write_text(content, encoding="utf-8")
         versions.add(resolve(spec, tmp_path).version)
     assert len(versions) == 2
-    with pytest.raises(ModelError, match="engine spacy takes no adapter"):
-        resolve(replace(spec, engine="spacy"), tmp_path)
+    for other in (replace(spec, engine="spacy"), replace(spec, card="its.yaml"), replace(spec, languages=("sw", "en"))):
+        with pytest.raises(ModelError, match="only a sentence encoder takes an adapter"):
+            resolve(other, tmp_path)
+
+
+def test_the_heads_are_of_this_encoder() -> None:
+    """Who teaches the encoder anew must train the heads anew, of alerts too."""
+    for folder in ("heads", "alerts"):
+        about = json.loads((ROOT / "domain" / folder / "heads.json").read_text(encoding="utf-8"))
+        assert about["encoder"].endswith(f" {minilm().version}"), f"train the heads of domain/{folder}"
 
 
 def test_the_encoder_learns_from_nothing_that_is_held_out() -> None:
-    """One in ten of each kind is: of such alone are thresholds made."""
+    """One in ten of each kind is, the same ones for ever: of such alone are thresholds made."""
+    assert [n for n in range(60) if is_held_out(f"word {n}")] == [0, 1, 10, 17, 20, 28, 31, 36, 42, 50, 55]
     corpus = read_corpus(CORPUS)
     dangers = read_dangers(CORPUS / "dangers", corpus)
     given = lessons(corpus, dangers)
-    told = {" ".join(way) for lesson in given for way in lesson.ways}
+    told = {" ".join(way) for lesson in given for way in (*lesson.ways, *([text] for text in lesson.before))}
     kinds = {
+        "small talk": corpus.small_talk,
         "cases": [" ".join(example.says) for example in corpus.examples],
         "no cases": [" ".join(says) for says in corpus.no_case],
         "dangers": [passage.text for passage in dangers.passages],

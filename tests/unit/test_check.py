@@ -16,7 +16,9 @@ Write = Callable[[str, str], Path]
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Write:
-    """A copy of topology.yaml with one text replaced."""
+    """A copy of topology.yaml with one text replaced, beside what its models have learned."""
+    (tmp_path / "domain").mkdir()
+    (tmp_path / "domain" / "adapter").symlink_to(TOPOLOGY_FILE.parent / "domain" / "adapter")
 
     def write(old: str, new: str) -> Path:
         assert old in GOOD

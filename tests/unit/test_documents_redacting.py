@@ -74,6 +74,7 @@ def test_what_is_no_particular_any_more_stands_in_clear_again() -> None:
         ("LANDMARK", "the old railway station", "by the old railway station, a station", "by the [X], a station"),
         ("LANDMARK", "the aqueduct", "behind that aqueduct", "behind that [X]"),
         ("LANDMARK", "restaurant", "every restaurant is full", "every restaurant is full"),
+        ("LANDMARK", "Nakumatt", "behind Nakumatt", "behind [X]"),
         ("LOCATION", "Kaptembwo", "in kaptembwo village", "in [X] village"),
         ("LOCATION", "the village", "the village is far", "the village is far"),
         ("NAME", "Mama Wanjiku", "My mama is Mama Wanjiku", "My mama is [X]"),

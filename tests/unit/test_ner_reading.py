@@ -183,6 +183,7 @@ def test_a_short_code_is_a_number_too() -> None:
     assert spoken("ring one one six if he comes") == [("116", "one one six")]
     assert spoken("ring 116 if he comes") == [("116", "116")]
     assert spoken("it costs 116 shillings") == []
+    assert spoken("call 116, they are eight, five and one") == [("116", "116")]
     assert spoken("one one six, the ink is gone, then nine four two") == [
         ("116", "one one six"),
         ("942", "nine four two"),
