@@ -105,7 +105,7 @@ def _converted(model: Model) -> Path:
         from ctranslate2.converters import TransformersConverter
 
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _merged(model) as whole:
+        with merged(model) as whole:
             made = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
             TransformersConverter(whole).convert(str(made), force=True)
         try:
@@ -116,7 +116,7 @@ def _converted(model: Model) -> Path:
 
 
 @contextmanager
-def _merged(model: Model) -> Iterator[str]:
+def merged(model: Model) -> Iterator[str]:
     """A folder of the model with its adapter's changes in it: its own where it has none."""
     if model.adapter is None:
         yield model.location

@@ -17,7 +17,7 @@ from consumers.encoder import Encoder
 from consumers.heads import Vectors
 
 NEAR = 0.5  # cosine of a sentence with what supports it
-_NEAR_WORD = 0.55  # of a word that nobody said with one that somebody said
+_NEAR_WORD = 0.72  # of a word that nobody said with one that somebody said
 _MOST_NEW = 1 / 3  # of a sentence's words that say something
 _FEWEST_WORDS = 4
 _SUPPORTS = 3  # sentences that one may rest on

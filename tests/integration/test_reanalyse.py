@@ -21,6 +21,7 @@ from callbus.reanalyse.judging import judge
 from callbus.reanalyse.kept import Kept
 from callbus.stretch import reader
 from consumers import heads as trained
+from consumers.embedding import merged
 from schemas.records import CallDocument
 from tests.cli import started
 from tests.documents import ROOT, SAMPLES, of_sample
@@ -163,17 +164,16 @@ async def test_what_retention_has_taken_is_said(kafka: Connection) -> None:
     await admin.start()
     await admin.delete_records({place: RecordsToDelete(before_offset=2)})  # a record, and its transaction's marker
     await admin.close()
-    [model] = TOPOLOGY.settings("classification").models  # the same one, as a folder of one's own
-    code, said, told = await ran(
-        kafka, "--stage", "classification", "--since", "1h", "--model", model.location, "--json"
-    )
+    [model] = TOPOLOGY.settings("classification").models
+    with merged(model) as whole:  # the same one, as a folder of one's own, with what it has learned in its weights
+        code, said, told = await ran(kafka, "--stage", "classification", "--since", "1h", "--model", whole, "--json")
     assert code == 0, told
     its = json.loads(said)
     assert its["calls"]["not_judged_live"] == ["ab"]
     assert its["calls"]["compared"] == 1
     assert its["changed"] == []
     [version] = its["new_versions"]
-    assert version.startswith(f"{Path(model.location).name} sha256-")
+    assert version.startswith(f"{Path(whole).name} sha256-")
     assert set(its["forgotten_before_ms"]) == {"classifications"}
 
 
