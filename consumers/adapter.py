@@ -29,7 +29,7 @@ class Adapter:
     """Per linear layer, by its name in the model: (down, up), shapes (rank, inputs) and (outputs, rank)."""
 
     changes: Mapping[str, tuple[Half, Half]]
-    corpus_digest: str
+    corpus_digest: str  # of the examples it was taught by, for people
     encoder: str  # name and version of the model that it is for, for people
 
 

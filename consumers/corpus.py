@@ -1,6 +1,7 @@
 """The example corpus of domain/corpus, typed: what heads are trained on, and the calls that they are checked on."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,11 @@ from callbus.errors import InputError
 
 NEUTRAL = "neutral"  # a counsellor's sentence that says nothing of what will follow
 CASE, ACTION = "case", "action"  # what a criterion's good sentences may be silent on: the matter, and what is done
+
+
+def as_recognised(text: str) -> str:
+    """As speech recognition writes it: lower case without punctuation."""
+    return re.sub(r"[^\w\s']", "", text.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ A lesson has several ways to be said, and one is drawn each time: a run of a cal
 is judged by; sometimes after what somebody else says, sometimes as speech recognition writes it.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -12,7 +11,7 @@ from random import Random
 from consumers.adapter import is_held_out
 from consumers.alerts.dangers import HIGH, NONE, Dangers, Scene
 from consumers.alerts.judging import windows
-from consumers.corpus import Corpus
+from consumers.corpus import Corpus, as_recognised
 
 _RUN = 0.4  # how often only some of a caller's sentences are said
 _BEFORE = 0.25  # how often something else is said before
@@ -43,7 +42,7 @@ class Lesson:
         if self.before and draw.random() < _BEFORE:
             sentences.insert(0, draw.choice(self.before))
         text = " ".join(sentences)
-        return re.sub(r"[^\w\s']", "", text.lower()) if draw.random() < _BARE else text
+        return as_recognised(text) if draw.random() < _BARE else text
 
 
 def lessons(corpus: Corpus, dangers: Dangers) -> list[Lesson]:

@@ -5,7 +5,6 @@ as windows of a call have it; a scene as the windows that a call like it is judg
 """
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from callbus.errors import InputError
 from consumers.adapter import is_held_out
 from consumers.alerts.dangers import NONE, Dangers, Passage, Scene
 from consumers.alerts.judging import as_odds, windows
+from consumers.corpus import as_recognised
 from consumers.encoder import Encoder
 from consumers.heads import LinearHead, Table, Vectors
 from schemas.records import AlertTurn
@@ -130,7 +130,7 @@ def sets(dangers: Dangers, encoder: Encoder) -> dict[str, Set]:
             sample
             for scene in dangers.scenes
             for number, turn in _callers(scene)
-            for sample in _written(turn.text, _yes(number == scene.safe), 0, 1.0, is_held_out(scene.key))
+            for sample in _written(turn.text, _yes(number == scene.safe), is_held_out(scene.key))
         ],
         "rescue": _plain(
             [(text, "yes") for text in (*dangers.rescue, *dangers.said_back)]
@@ -148,7 +148,7 @@ def _in_calls(texts: Sequence[tuple[str, str]], dangers: Dangers, first: int = 0
     made: list[Sample] = []
     for group, (text, label) in enumerate(texts, first):
         draw = random.Random(text)  # noqa: S311 - nothing secret: the same mixture each time, whatever else is added
-        made += _written(text, label, group, 1.0, is_held_out(text))
+        made += _written(text, label, is_held_out(text), group)
         asked = draw.choice(dangers.counsellors)
         told = draw.choice(dangers.small_talk)
         around = (f"{asked} {text}", f"{told} {draw.choice(dangers.counsellors)} {text}")
@@ -183,12 +183,12 @@ def _plain(texts: Sequence[tuple[str, str]], first: int = 0, weight: float = 1.0
     return [
         sample
         for group, (text, label) in enumerate(texts, first)
-        for sample in _written(text, label, group, weight, is_held_out(text))
+        for sample in _written(text, label, is_held_out(text), group, weight)
     ]
 
 
-def _written(text: str, label: str, group: int, weight: float, held_out: bool) -> Iterator[Sample]:
+def _written(text: str, label: str, held_out: bool, group: int = 0, weight: float = 1.0) -> Iterator[Sample]:
     yield Sample(text, label, group, weight, held_out=held_out)
-    bare = re.sub(r"[^\w\s']", "", text.lower())
+    bare = as_recognised(text)
     if bare != text:
         yield Sample(bare, label, group, weight, as_written=False, held_out=held_out)

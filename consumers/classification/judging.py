@@ -72,9 +72,7 @@ class Judge:
         if sum(one.words for one in caller) < self.fewest_words:
             return (unclear(),) * 4
         callers = self._view(caller)
-        alone = self.heads.no_case(callers)
-        everything = self._view([one for one in said if not one.by_agent])
-        if alone > _CLEAR_CASE and self.heads.no_case(everything) + _MATTERS_SHARE * alone > _NO_CASE:
+        if self._has_no_case(callers, said):
             return (unclear(),) * 4
         counsellor = [one for one in said if one.by_agent]
         told = [one for one in matter if one.by_agent]
@@ -100,6 +98,15 @@ class Judge:
                 ),
             ),
         )
+
+    def _has_no_case(self, matter: View, said: Sequence[Said]) -> bool:
+        """Whether the caller only plays, tests the line or has dialled wrongly. What else they say is read only where
+        the matter does not tell."""
+        alone = self.heads.no_case(matter)
+        if alone <= _CLEAR_CASE:
+            return False
+        everything = self._view([one for one in said if not one.by_agent])
+        return self.heads.no_case(everything) + _MATTERS_SHARE * alone > _NO_CASE
 
     def _view(self, said: Sequence[Said]) -> View:
         windows = [window for most in _WINDOWS_WORDS for window in _windows(said, most)]

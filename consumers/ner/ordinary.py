@@ -15,7 +15,7 @@ from consumers.ner.words import COUNT, Span, Word, phrase_ends, starts_after
 _BEGINS_CLAUSE = frozenset((
     "then", "so", "but", "because", "that", "and", "when", "now", "if", "said", "says", "while", "where", "after",
     "before", "yes", "no", "okay", "ok", "oh", "or", "since", "until", "maybe", "today", "yesterday", "even",
-    "also", "and", "not", "only", "whether", "how", "why", "think", "thinks", "know", "heard", "saw",
+    "also", "not", "only", "whether", "how", "why", "think", "thinks", "know", "heard", "saw",
 ))
 _BEFORE_QUALITIES = frozenset(("not", "so", "even", "how", "only", "no"))  # "not happy and I"
 _DOES = frozenset((
